@@ -1,0 +1,38 @@
+/**
+ * Runs a TypeScript entry on the Node that package.json pins (the npm package `node`), whatever
+ * Node started us. Plain JavaScript, because an older system Node must be able to read it.
+ */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const pinnedNode = join(root, "node_modules", "node", "bin", "node");
+const MINIMUM_MAJOR = 26;
+
+/** Runs `entry` (a path below the project's root) with the arguments of this process. */
+export async function runEntry(entry, args) {
+  const file = join(root, entry);
+  if (Number(process.versions.node.split(".")[0]) >= MINIMUM_MAJOR) {
+    process.argv.splice(1, process.argv.length, file, ...args);
+    await import(pathToFileURL(file).href);
+    return;
+  }
+  if (!existsSync(pinnedNode)) {
+    console.error("lateen: Node 26 is not installed here: run `npm install` in " + root);
+    process.exit(1);
+  }
+  const child = spawn(pinnedNode, [file, ...args], { stdio: "inherit" });
+  // A terminal sends Ctrl-C to the child as well; other senders reach only this process.
+  process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.on("error", (error) => {
+    console.error(`lateen: cannot run ${pinnedNode}: ${error.message}`);
+    process.exit(1);
+  });
+  child.on("exit", (code, signal) => {
+    process.exit(code ?? 128 + (constants.signals[signal] ?? 0));
+  });
+}

@@ -1,0 +1,127 @@
+/** The state folder of one cluster, and what is remembered in it. */
+
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import type { ClusterNetwork } from "#cluster/api/process-config.ts";
+
+/** Options that every command takes. */
+export interface ClusterOptions {
+  name: string;
+  home?: string;
+}
+
+/** Absolute paths below `<home>/<cluster>`. */
+export interface StatePaths {
+  root: string;
+  clusterFile: string;
+  kubeconfig: string;
+  pki: string;
+  storeFile: string;
+  config: string;
+  imagesFile: string;
+  logs: string;
+  run: string;
+  componentsFile: string;
+  supervisorFile: string;
+  localhost: string;
+  nodes: string;
+}
+
+/** What `cluster.json` remembers from one `up` to the next. */
+export interface ClusterRecord {
+  name: string;
+  nodeCount: number;
+  network: ClusterNetwork;
+  apiServerPort: number;
+}
+
+const CLUSTER_NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
+
+/** Paths of a cluster; throws UsageError when the name can't be one. */
+export function statePaths(options: ClusterOptions): StatePaths {
+  if (!CLUSTER_NAME.test(options.name)) {
+    throw new UsageError(
+      `--name ${JSON.stringify(options.name)}: a cluster's name has 1 to 32 characters of a-z, 0-9 and -`,
+    );
+  }
+  const home = options.home ?? process.env.LATEEN_HOME ?? path.join(homedir(), ".lateen");
+  const root = path.join(path.resolve(home), options.name);
+  const run = path.join(root, "run");
+  const config = path.join(root, "config");
+  return {
+    root,
+    clusterFile: path.join(root, "cluster.json"),
+    kubeconfig: path.join(root, "kubeconfig"),
+    pki: path.join(root, "pki"),
+    storeFile: path.join(root, "store", "store.db"),
+    config,
+    imagesFile: path.join(config, "images.yaml"),
+    logs: path.join(root, "logs"),
+    run,
+    componentsFile: path.join(run, "components.json"),
+    supervisorFile: path.join(run, "supervisor.json"),
+    localhost: path.join(root, "localhost"),
+    nodes: path.join(root, "nodes"),
+  };
+}
+
+/** Creates the folders that hold secrets (0700) and the rest. */
+export async function createStateFolders(paths: StatePaths): Promise<void> {
+  await mkdir(paths.root, { recursive: true, mode: 0o700 });
+  for (const folder of [
+    paths.pki,
+    path.dirname(paths.storeFile),
+    paths.config,
+    paths.logs,
+    paths.run,
+    paths.localhost,
+    paths.nodes,
+  ]) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  }
+}
+
+/** The remembered cluster; undefined where there was none yet. */
+export async function readClusterRecord(paths: StatePaths): Promise<ClusterRecord | undefined> {
+  return readJson<ClusterRecord>(paths.clusterFile);
+}
+
+/** Parses a JSON file that Lateen itself wrote; undefined when there is none. */
+export async function readJson<T>(file: string): Promise<T | undefined> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new UsageError(`${file} is corrupt: remove it, or the whole state by \`lateen down --purge\``, {
+      cause: error,
+    });
+  }
+}
+
+/** Replaces a file at once: a reader sees the old or the new content, never a part. */
+export async function writeAtomically(file: string, content: string, mode = 0o600): Promise<void> {
+  const temporary = `${file}.${randomBytes(4).toString("hex")}`;
+  await writeFile(temporary, content, { mode });
+  await rename(temporary, file);
+}
+
+/** Whether an error says that a file or folder isn't there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+/** A mistake that the user can mend; printed as one line, without a stack. */
+export class UsageError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "UsageError";
+  }
+}
