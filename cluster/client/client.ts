@@ -32,6 +32,8 @@ export interface WatchOptions {
 export interface WriteOptions {
   fieldManager?: string;
   dryRun?: boolean;
+  /** `update` writes this subresource instead (`status`, or `finalize` of a Namespace). */
+  subresource?: string;
   signal?: AbortSignal;
 }
 

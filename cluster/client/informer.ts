@@ -24,6 +24,8 @@ export interface InformerOptions<T extends AnyObject> {
   fieldSelector?: string;
   /** Index name → the values an object is found under. */
   indexes?: Record<string, (object: T) => readonly string[]>;
+  /** Keeps less of each object than the server sends; applied before handlers and indexes. */
+  transform?: (object: T) => T;
 }
 
 export interface Informer<T extends AnyObject> {

@@ -1,0 +1,95 @@
+/** One HTTP/2 session that carries all requests and watches of a client. */
+
+import { connect, constants } from "node:http2";
+import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
+import type { Connection, HttpRequest, HttpResponse } from "./connection.ts";
+
+const PING_INTERVAL_MS = 5_000;
+const STREAM_WINDOW_BYTES = 1 << 20;
+const SESSION_WINDOW_BYTES = 1 << 24;
+/** Used until the peer's settings arrive (RFC 9113 recommends at least 100). */
+const DEFAULT_STREAM_LIMIT = 100;
+
+/** Pings every 5 s; a peer that hasn't answered the last ping by the next one is dead. */
+export class Http2Connection implements Connection {
+  readonly #url: URL;
+  readonly #session: ClientHttp2Session;
+  readonly #pings: NodeJS.Timeout;
+  #open = 0;
+  #alive = true;
+
+  constructor(url: URL, socket: TLSSocket) {
+    this.#url = url;
+    this.#session = connect(url.origin, {
+      createConnection: () => socket,
+      settings: { initialWindowSize: STREAM_WINDOW_BYTES, enablePush: false },
+    });
+    this.#session.once("connect", () => this.#session.setLocalWindowSize(SESSION_WINDOW_BYTES));
+    // An error also closes the session; the requests on it report it.
+    for (const event of ["error", "goaway", "close"]) this.#session.on(event, () => this.#retire());
+    this.#pings = this.#keepAlive();
+  }
+
+  get alive(): boolean {
+    return this.#alive && !this.#session.destroyed && !this.#session.closed;
+  }
+
+  get hasRoom(): boolean {
+    const limit = this.#session.remoteSettings.maxConcurrentStreams ?? DEFAULT_STREAM_LIMIT;
+    return this.alive && this.#open < limit;
+  }
+
+  request(request: HttpRequest): Promise<HttpResponse> {
+    return new Promise((resolve, reject) => {
+      const stream = this.#session.request(
+        {
+          ...request.headers,
+          [constants.HTTP2_HEADER_METHOD]: request.method,
+          [constants.HTTP2_HEADER_PATH]: request.path,
+          [constants.HTTP2_HEADER_AUTHORITY]: this.#url.host,
+        },
+        { endStream: request.body === undefined, signal: request.signal },
+      );
+      this.#open += 1;
+      stream.once("response", (headers) => {
+        resolve({ code: Number(headers[constants.HTTP2_HEADER_STATUS]), body: stream });
+      });
+      // Kept after the answer's head: a broken stream then fails its reader, not the process.
+      stream.on("error", reject);
+      stream.once("close", () => {
+        this.#open -= 1;
+        reject(new Error(`stream closed before an answer${closeReason(stream)}`));
+      });
+      if (request.body !== undefined) stream.end(request.body);
+    });
+  }
+
+  close(): void {
+    this.#retire();
+    this.#session.destroy();
+  }
+
+  #retire(): void {
+    this.#alive = false;
+    clearInterval(this.#pings);
+  }
+
+  #keepAlive(): NodeJS.Timeout {
+    let outstanding = false;
+    return setInterval(() => {
+      if (outstanding) {
+        this.#retire();
+        this.#session.destroy(new Error(`no answer to a ping within ${PING_INTERVAL_MS} ms`));
+        return;
+      }
+      outstanding = this.#session.ping(() => {
+        outstanding = false;
+      });
+    }, PING_INTERVAL_MS).unref();
+  }
+}
+
+function closeReason(stream: ClientHttp2Stream): string {
+  return stream.rstCode === undefined || stream.rstCode === 0 ? "" : ` (code ${stream.rstCode})`;
+}
