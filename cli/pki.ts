@@ -153,7 +153,9 @@ async function ensureAuthority(dir: string): Promise<Authority> {
     extensions: [
       new x509.BasicConstraintsExtension(true, undefined, true),
       new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature,
+        x509.KeyUsageFlags.keyCertSign |
+          x509.KeyUsageFlags.cRLSign |
+          x509.KeyUsageFlags.digitalSignature,
         true,
       ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as CryptoKey),
@@ -174,7 +176,11 @@ async function ensureLeaf(dir: string, authority: Authority, subject: Subject): 
     readIfThere(files.certFile),
     readIfThere(files.keyFile),
   ]);
-  if (certPem !== undefined && keyPem !== undefined && (await stillGood(certPem, authority, subject))) {
+  if (
+    certPem !== undefined &&
+    keyPem !== undefined &&
+    (await stillGood(certPem, authority, subject))
+  ) {
     return files;
   }
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
@@ -214,8 +220,12 @@ function leafExtensions(subject: Subject): x509.Extension[] {
 async function stillGood(pem: string, authority: Authority, subject: Subject): Promise<boolean> {
   const certificate = new x509.X509Certificate(pem);
   if (certificate.notAfter.getTime() - Date.now() < RENEW_DAYS * DAY_MS) return false;
-  const names = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
-  const held = names.map((name) => name.value).toSorted().join();
+  const names =
+    certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
+  const held = names
+    .map((name) => name.value)
+    .toSorted()
+    .join();
   const wanted = [...(subject.serverNames?.dns ?? []), ...(subject.serverNames?.ip ?? [])];
   if (held !== wanted.toSorted().join()) return false;
   return certificate.verify({ publicKey: authority.certificate });

@@ -100,9 +100,12 @@ export async function readJson<T>(file: string): Promise<T | undefined> {
   try {
     return JSON.parse(text) as T;
   } catch (error) {
-    throw new UsageError(`${file} is corrupt: remove it, or the whole state by \`lateen down --purge\``, {
-      cause: error,
-    });
+    throw new UsageError(
+      `${file} is corrupt: remove it, or the whole state by \`lateen down --purge\``,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -85,7 +85,12 @@ const VERSIONED: [string, string, string, string][] = [
     "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1",
     "apiregistration-v1",
   ],
-  ["k8s.io/metrics", "pkg/apis/metrics/v1beta1", "io.k8s.metrics.pkg.apis.metrics.v1beta1", "metrics-v1beta1"],
+  [
+    "k8s.io/metrics",
+    "pkg/apis/metrics/v1beta1",
+    "io.k8s.metrics.pkg.apis.metrics.v1beta1",
+    "metrics-v1beta1",
+  ],
 ];
 
 /** Types with a JSON or protobuf form of their own; the codec knows each by this name. */
@@ -105,7 +110,8 @@ const SPECIAL: Record<string, string> = {
   "k8s.io/api/authorization/v1.ExtraValue": "stringList",
   "k8s.io/api/certificates/v1.ExtraValue": "stringList",
   "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSON": "json",
-  "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaPropsOrArray": "schemaOrArray",
+  "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaPropsOrArray":
+    "schemaOrArray",
   "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaPropsOrBool": "schemaOrBool",
   "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1.JSONSchemaPropsOrStringArray":
     "schemaOrStringArray",
@@ -160,7 +166,9 @@ function main(): void {
   const messages: Record<string, { fields: Field[] }> = {};
   for (const type of types.values()) {
     if (type.fields === undefined || SPECIAL[key(type)] !== undefined) continue;
-    messages[definition(type)] = { fields: type.fields.map((f) => resolver.field(type, f)).filter((f) => f !== undefined) };
+    messages[definition(type)] = {
+      fields: type.fields.map((f) => resolver.field(type, f)).filter((f) => f !== undefined),
+    };
   }
   emitTable(messages);
   emitTypeScript(sources, messages);
@@ -168,17 +176,27 @@ function main(): void {
 
 function moduleDir(cache: string, module: string): string {
   const parent = path.join(cache, path.dirname(module));
-  const found = readdirSync(parent).filter((name) => name.startsWith(`${path.basename(module)}@`)).toSorted();
+  const found = readdirSync(parent)
+    .filter((name) => name.startsWith(`${path.basename(module)}@`))
+    .toSorted();
   const newest = found.at(-1);
   if (newest === undefined) throw new Error(`${module} is not in ${cache}: go mod download it`);
   return path.join(parent, newest);
 }
 
-function parsePackage(source: Source, types: Map<string, GoType>, imports: Map<string, Map<string, string>>): void {
+function parsePackage(
+  source: Source,
+  types: Map<string, GoType>,
+  imports: Map<string, Map<string, string>>,
+): void {
   const aliases = new Map<string, string>();
   imports.set(source.pkg, aliases);
   for (const file of readdirSync(source.dir).toSorted()) {
-    if (!/^(types.*|group_version|micro_time|time|duration)\.go$/.test(file) || file.endsWith("_test.go")) continue;
+    if (
+      !/^(types.*|group_version|micro_time|time|duration)\.go$/.test(file) ||
+      file.endsWith("_test.go")
+    )
+      continue;
     const text = readFileSync(path.join(source.dir, file), "utf8");
     for (const [, alias, target] of text.matchAll(/^(?:\t|import )(?:(\w+) )?"([\w./-]+)"$/gm)) {
       if (target !== undefined) aliases.set(alias ?? path.basename(target), target);
@@ -201,14 +219,21 @@ function parseFile(source: Source, text: string, types: Map<string, GoType>): vo
       else {
         const match = /^(?:(\w+)\s+)?([\w.*[\]]+(?:\{\})?)\s+`(.*)`/.exec(trimmed);
         if (match !== null) {
-          current.fields.push({ goName: match[1] ?? "", goType: match[2] ?? "", tag: match[3] ?? "", comments });
+          current.fields.push({
+            goName: match[1] ?? "",
+            goType: match[2] ?? "",
+            tag: match[3] ?? "",
+            comments,
+          });
         }
       }
       if (trimmed !== "") comments = [];
       continue;
     }
     const struct = /^type (\w+) struct ?\{/.exec(line);
-    const alias = /^\s*(?:type )?(\w+)\s+(=?\s*[\w.*[\]]+)$/.exec(line.startsWith("type ") ? line : "");
+    const alias = /^\s*(?:type )?(\w+)\s+(=?\s*[\w.*[\]]+)$/.exec(
+      line.startsWith("type ") ? line : "",
+    );
     if (struct?.[1] !== undefined) {
       current = { source, name: struct[1], fields: [] };
       types.set(key(current), current);
@@ -238,17 +263,24 @@ class Resolver {
     this.#imports = imports;
   }
 
-  field(owner: GoType, raw: { goType: string; tag: string; comments: string[] }): Field | undefined {
+  field(
+    owner: GoType,
+    raw: { goType: string; tag: string; comments: string[] },
+  ): Field | undefined {
     const json = tagValue(raw.tag, "json");
     const proto = tagValue(raw.tag, "protobuf");
     if (json === undefined || json === "-") return undefined;
     const [name = "", ...options] = json.split(",");
     const resolved = this.#resolve(owner.source.pkg, raw.goType);
-    if (resolved.type.endsWith(".meta.v1.TypeMeta")) return { name: "", inline: true, type: resolved.type };
+    if (resolved.type.endsWith(".meta.v1.TypeMeta"))
+      return { name: "", inline: true, type: resolved.type };
     const number = proto === undefined ? undefined : Number(proto.split(",")[1]);
     const marker = (prefix: string): string[] =>
       raw.comments.filter((c) => c.startsWith(prefix)).map((c) => c.slice(prefix.length));
-    const optional = options.includes("omitempty") || options.includes("omitzero") || raw.comments.includes("+optional");
+    const optional =
+      options.includes("omitempty") ||
+      options.includes("omitzero") ||
+      raw.comments.includes("+optional");
     const listMapKeys = marker("+listMapKey=");
     const fallback = marker("+default=")[0];
     return {
@@ -262,7 +294,9 @@ class Resolver {
       ...text("listType", marker("+listType=")[0]),
       ...text("mapType", marker("+mapType=")[0] ?? marker("+structType=")[0]),
       ...(listMapKeys.length > 0 ? { listMapKeys } : {}),
-      ...(fallback === undefined || fallback.startsWith("ref(") ? {} : { default: JSON.parse(fallback) as unknown }),
+      ...(fallback === undefined || fallback.startsWith("ref(")
+        ? {}
+        : { default: JSON.parse(fallback) as unknown }),
     };
   }
 
@@ -271,7 +305,8 @@ class Resolver {
     if (bare === "[]byte") return { type: "bytes" };
     const map = /^map\[[\w.]+\](.+)$/.exec(bare);
     if (map?.[1] !== undefined) return { type: this.#resolve(pkg, map[1]).type, map: true };
-    if (bare.startsWith("[]")) return { type: this.#resolve(pkg, bare.slice(2)).type, repeated: true };
+    if (bare.startsWith("[]"))
+      return { type: this.#resolve(pkg, bare.slice(2)).type, repeated: true };
     const scalar = SCALARS[bare];
     if (scalar !== undefined) return { type: scalar };
     const [qualifier, local] = bare.includes(".") ? bare.split(".") : [undefined, bare];
@@ -306,7 +341,10 @@ function emitTypeScript(sources: Source[], messages: Record<string, { fields: Fi
   const dir = "cluster/api/generated";
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
-  const owner = (name: string): Source | undefined => sources.find((s) => name.startsWith(`${s.prefix}.`) && !name.slice(s.prefix.length + 1).includes("."));
+  const owner = (name: string): Source | undefined =>
+    sources.find(
+      (s) => name.startsWith(`${s.prefix}.`) && !name.slice(s.prefix.length + 1).includes("."),
+    );
   for (const source of sources) {
     if (source.module === "meta-v1") continue;
     const used = new Map<string, Set<string>>();
@@ -335,14 +373,19 @@ interface EmitContext {
   used: Map<string, Set<string>>;
 }
 
-function emitInterface(name: string, messages: Record<string, { fields: Field[] }>, context: EmitContext): string {
+function emitInterface(
+  name: string,
+  messages: Record<string, { fields: Field[] }>,
+  context: EmitContext,
+): string {
   const fields = messages[name]?.fields ?? [];
   const isKind = fields.some((f) => f.inline === true && f.type.endsWith(".TypeMeta"));
   const lines: string[] = [];
   const bases: string[] = [];
   for (const field of fields) {
     if (field.inline === true) {
-      if (field.type.endsWith(".TypeMeta")) lines.push("  apiVersion?: string;", "  kind?: string;");
+      if (field.type.endsWith(".TypeMeta"))
+        lines.push("  apiVersion?: string;", "  kind?: string;");
       else bases.push(tsType(field.type, context));
       continue;
     }
@@ -358,7 +401,15 @@ function emitInterface(name: string, messages: Record<string, { fields: Field[] 
   return `export interface ${name.split(".").at(-1)}${heritage} {\n${lines.join("\n")}\n}\n`;
 }
 
-const HAND_WRITTEN = new Set(["ObjectMeta", "ListMeta", "LabelSelector", "LabelSelectorRequirement", "Condition", "OwnerReference", "GroupVersionKind"]);
+const HAND_WRITTEN = new Set([
+  "ObjectMeta",
+  "ListMeta",
+  "LabelSelector",
+  "LabelSelectorRequirement",
+  "Condition",
+  "OwnerReference",
+  "GroupVersionKind",
+]);
 
 function tsType(type: string, context: EmitContext): string {
   if (!type.startsWith("#")) return TS_SCALARS[type] ?? "unknown";

@@ -52,7 +52,8 @@ async function findPackage(prerequisite: {
 }): Promise<Finding> {
   const { program, debianPackage, purpose } = prerequisite;
   const file = await findProgram(program);
-  if (file !== undefined) return { name: program, result: "found", detail: `${file}  (${purpose})` };
+  if (file !== undefined)
+    return { name: program, result: "found", detail: `${file}  (${purpose})` };
   const detail = `for ${purpose}: apt-get install ${debianPackage} (\`lateen up\` does it as root)`;
   return { name: program, result: "missing", detail };
 }

@@ -50,10 +50,11 @@ export interface ControlPlaneConfig {
   kubeconfig: string;
   /** SQLite file of the store. */
   storeFile: string;
-  /** Loopback port of the injector's webhook. */
+  /** Loopback port of the injector's webhook, and its certificate for `127.0.0.1`. */
   webhookPort: number;
-  /** Where the discovery server is reached from pods. */
-  discovery: { address: string; port: number };
+  webhookServing: PkiFiles;
+  /** Where the discovery server is reached from pods: ADS over TLS, and debug over HTTP. */
+  discovery: { address: string; port: number; httpPort: number };
   /** Files that the localhost gateway (an Envoy on the host) watches; see `cluster/localhost`. */
   localhostDir: string;
 }

@@ -7,8 +7,7 @@ export type Requirement =
   | { key: string; operator: "Exists" | "DoesNotExist" };
 
 export type SelectorResult =
-  | { ok: true; requirements: Requirement[] }
-  | { ok: false; message: string };
+  { ok: true; requirements: Requirement[] } | { ok: false; message: string };
 
 /** Whether labels satisfy every requirement; no requirement selects everything. */
 export function matchesRequirements(

@@ -1,0 +1,108 @@
+/** The `lateen` command. */
+
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { runPilot } from "./commands/pilot.ts";
+import { printKubeconfig } from "./commands/kubeconfig.ts";
+import { printStatus } from "./commands/status.ts";
+import { down } from "./down/down.ts";
+import { doctor } from "./setup/doctor.ts";
+import { UsageError } from "./state.ts";
+import { runUp } from "./up/run-up.ts";
+
+const print = (line: string): void => {
+  console.log(line);
+};
+
+function positiveInteger(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1 || number > 50) {
+    throw new InvalidArgumentError("must be a whole number from 1 to 50.");
+  }
+  return number;
+}
+
+function port(value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1 || number > 65_535) {
+    throw new InvalidArgumentError("must be a port from 1 to 65535.");
+  }
+  return number;
+}
+
+/** A subcommand of a cluster: with `--name` and `--home`. */
+function clusterCommand(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option("--name <name>", "the cluster's name", "default")
+    .option("--home <dir>", "folder of all clusters' state (default: $LATEEN_HOME or ~/.lateen)");
+}
+
+function buildProgram(finish: (code: number) => void): Command {
+  const program = new Command("lateen")
+    .description("A Kubernetes-compatible cluster, an Istio-compatible mesh and an ingress in one")
+    .exitOverride()
+    .showHelpAfterError("(see lateen --help)");
+  clusterCommand(program, "up", "start a cluster with its mesh")
+    .option("--nodes <k>", "number of nodes", positiveInteger)
+    .option("--demo", "apply the Bookinfo demo and show the live split", false)
+    .option("--detach", "return when all is ready, and leave the cluster running", false)
+    .option("--api-port <port>", "localhost port of the API server", port)
+    .addOption(new Option("--supervise", "run as the detached supervisor").hideHelp())
+    .action(async (options: Parameters<typeof runUp>[0]) => {
+      finish(await runUp(options));
+    });
+  clusterCommand(program, "down", "stop a cluster and leave nothing running")
+    .option("--purge", "remove its state folder too", false)
+    .action(async (options: Parameters<typeof down>[0]) => {
+      await down(options, print);
+    });
+  clusterCommand(program, "status", "show where a cluster is and how its processes are")
+    .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]))
+    .action(async (options: { name: string; home?: string; output?: string }) => {
+      finish(await printStatus(options, options.output === "json", print));
+    });
+  clusterCommand(program, "kubeconfig", "print the path of a cluster's kubeconfig").action(
+    async (options: { name: string; home?: string }) => {
+      await printKubeconfig(options, print);
+    },
+  );
+  clusterCommand(program, "doctor", "check this machine's prerequisites").action(async () => {
+    finish(await doctor(print));
+  });
+  program
+    .command("pilot")
+    .description("run the discovery server alone: on a folder of YAML, or on a cluster")
+    .option("--config-dir <dir>", "serve the objects of a folder of YAML; changes are picked up")
+    .option("--kubeconfig <file>", "serve the objects of a Kubernetes cluster")
+    .option("--grpc <address>", "address of the ADS server", "127.0.0.1:15010")
+    .option("--http <address>", "address of debug endpoints and metrics")
+    .option("--insecure", "serve ADS without TLS (loopback only)", false)
+    .action(async (options: Parameters<typeof runPilot>[0]) => {
+      await runPilot(options);
+    });
+  return program;
+}
+
+async function main(): Promise<void> {
+  let code = 0;
+  const program = buildProgram((result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      code = error.exitCode;
+    } else if (error instanceof UsageError) {
+      console.error(`lateen: ${error.message}`);
+      code = 1;
+    } else {
+      console.error(error);
+      code = 1;
+    }
+  }
+  process.exitCode = code;
+}
+
+await main();

@@ -1,0 +1,320 @@
+/** Everything that must be settled before the first process starts: addresses, names, keys, files. */
+
+import { readdir } from "node:fs/promises";
+import { createServer } from "node:net";
+import path from "node:path";
+import type {
+  ClusterNetwork,
+  ControlPlaneConfig,
+  DnsConfig,
+  NodeConfig,
+  PilotConfig,
+} from "#cluster/api/process-config.ts";
+import { nodeNamespaceOf, podNamespacePrefixOf } from "#cluster/network/name.ts";
+import { readHostRanges } from "#cluster/network/host-ranges.ts";
+import { chooseClusterNetwork, planNode } from "#cluster/network/plan.ts";
+import type { ClusterPki } from "#cli/pki.ts";
+import { ensurePki } from "#cli/pki.ts";
+import type { ClusterOptions, ClusterRecord, StatePaths } from "#cli/state.ts";
+import {
+  UsageError,
+  isMissing,
+  readClusterRecord,
+  readJson,
+  statePaths,
+  writeAtomically,
+} from "#cli/state.ts";
+import { imagesText } from "./images.ts";
+import { kubeconfigText } from "./kubeconfig.ts";
+
+export interface UpOptions extends ClusterOptions {
+  /** Absent: as many as the last time, at first one. */
+  nodes?: number;
+  apiPort?: number;
+}
+
+/** A node with the file of its agent's configuration. */
+export interface PreparedNode {
+  name: string;
+  index: number;
+  namespace: string;
+  kubeletConfigFile: string;
+  dnsConfigFile: string;
+  config: NodeConfig;
+}
+
+export interface PreparedCluster {
+  paths: StatePaths;
+  record: ClusterRecord;
+  nodes: PreparedNode[];
+  controlPlaneConfigFile: string;
+  pilotConfigFile: string;
+  envoy: string;
+}
+
+const PREFERRED_API_PORT = 6443;
+const FABRIC_API_PORT = 6443;
+const DISCOVERY_PORT = 15_012;
+const DISCOVERY_HTTP_PORT = 15_014;
+const DNS_PORT = 53;
+const PORTS_TRIED = 200;
+
+/** Chooses network and ports, makes certificates and writes every process's configuration. */
+export async function prepareCluster(
+  options: UpOptions,
+  envoy: string,
+  notice: (line: string) => void,
+): Promise<PreparedCluster> {
+  const paths = statePaths(options);
+  const record = await settleRecord(options, paths, notice);
+  const { network } = record;
+  const nodes = planNodes(record, paths);
+  const pki = await ensurePki({
+    dir: paths.pki,
+    network,
+    kubernetesAddress: firstAddress(network.serviceCidr),
+    nodes: nodes.map(({ name, config }) => ({ name, address: config.nodeAddress })),
+  });
+  await writeAtomically(paths.imagesFile, imagesText(envoy));
+  const write = async (name: string, value: unknown): Promise<string> => {
+    const file = path.join(paths.config, `${name}.json`);
+    await writeAtomically(file, JSON.stringify(value, null, 2));
+    return file;
+  };
+  const clients = await writeKubeconfigs(record, paths, pki);
+  const prepared = await Promise.all(
+    nodes.map(async (node): Promise<PreparedNode> => {
+      const kubeconfig = clients.get(`kubelet-${node.name}`) ?? "";
+      const config = { ...node.config, kubeconfig, serving: serving(pki, node.name) };
+      const dns = dnsConfig(network, node.config.nodeAddress, clients.get("dns") ?? "");
+      return {
+        ...node,
+        config,
+        kubeletConfigFile: await write(`kubelet-${node.name}`, config),
+        dnsConfigFile: await write(`dns-${node.name}`, dns),
+      };
+    }),
+  );
+  const webhookPort = await freePort(record.apiServerPort + 1, []);
+  return {
+    paths,
+    record,
+    nodes: prepared,
+    envoy,
+    controlPlaneConfigFile: await write(
+      "control-plane",
+      controlPlaneConfig({
+        record,
+        paths,
+        pki,
+        kubeconfig: clients.get("control-plane") ?? "",
+        webhookPort,
+      }),
+    ),
+    pilotConfigFile: await write("pilot", pilotConfig(record, pki, clients.get("pilot") ?? "")),
+  };
+}
+
+async function settleRecord(
+  options: UpOptions,
+  paths: StatePaths,
+  notice: (line: string) => void,
+): Promise<ClusterRecord> {
+  const previous = await readClusterRecord(paths);
+  const [hostRoutes, taken] = await Promise.all([readHostRanges(), otherNetworks(paths)]);
+  let network: ClusterNetwork;
+  try {
+    network = chooseClusterNetwork({
+      name: options.name,
+      hostRoutes,
+      taken,
+      previous: previous?.network,
+    });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+  const record: ClusterRecord = {
+    name: options.name,
+    nodeCount: options.nodes ?? previous?.nodeCount ?? 1,
+    network,
+    apiServerPort: await apiServerPort(options, previous, notice),
+  };
+  await writeAtomically(paths.clusterFile, JSON.stringify(record, null, 2));
+  return record;
+}
+
+async function apiServerPort(
+  options: UpOptions,
+  previous: ClusterRecord | undefined,
+  notice: (line: string) => void,
+): Promise<number> {
+  const wanted = options.apiPort ?? previous?.apiServerPort ?? PREFERRED_API_PORT;
+  if (await isFree(wanted)) return wanted;
+  if (options.apiPort !== undefined) {
+    throw new UsageError(`--api-port ${wanted}: the port is taken on 127.0.0.1; choose another`);
+  }
+  const port = await freePort(wanted + 1, []);
+  notice(`port ${wanted} is taken on 127.0.0.1: the API server listens on ${port}`);
+  return port;
+}
+
+/** Networks of the clusters beside this one in the same home, running or not. */
+async function otherNetworks(paths: StatePaths): Promise<ClusterNetwork[]> {
+  const home = path.dirname(paths.root);
+  const names = await readdir(home).catch((error: unknown) => {
+    if (isMissing(error)) return [];
+    throw error;
+  });
+  const records = await Promise.all(
+    names
+      .filter((name) => name !== path.basename(paths.root))
+      .map((name) => readJson<ClusterRecord>(path.join(home, name, "cluster.json"))),
+  );
+  return records.flatMap((record) => (record === undefined ? [] : [record.network]));
+}
+
+type PlannedNode = Omit<PreparedNode, "kubeletConfigFile" | "dnsConfigFile" | "config"> & {
+  config: Omit<NodeConfig, "kubeconfig" | "serving">;
+};
+
+function planNodes(record: ClusterRecord, paths: StatePaths): PlannedNode[] {
+  const { network, name: clusterName } = record;
+  return Array.from({ length: record.nodeCount }, (_, position) => {
+    const index = position + 1;
+    const name = `node-${index}`;
+    const { nodeAddress, podCidr } = planNode(network, index);
+    return {
+      name,
+      index,
+      namespace: nodeNamespaceOf(network, name),
+      config: {
+        clusterName,
+        nodeName: name,
+        stateDir: path.join(paths.nodes, name),
+        network,
+        nodeAddress,
+        podCidr,
+        podNamespacePrefix: podNamespacePrefixOf(network, name),
+        cgroupParent: `lateen/${clusterName}/${name}`,
+        imagesFile: paths.imagesFile,
+      },
+    };
+  });
+}
+
+function serving(pki: ClusterPki, node: string): NodeConfig["serving"] {
+  const files = pki.kubeletServing[node];
+  if (files === undefined) throw new Error(`no serving certificate for ${node}`);
+  return files;
+}
+
+/** A kubeconfig for each of our own clients (in `config/`) and the user's own. */
+async function writeKubeconfigs(
+  record: ClusterRecord,
+  paths: StatePaths,
+  pki: ClusterPki,
+): Promise<Map<string, string>> {
+  const local = `https://127.0.0.1:${record.apiServerPort}`;
+  const fabric = `https://${record.network.hostAddress}:${FABRIC_API_PORT}`;
+  const clients = [
+    { name: "control-plane", server: local, client: pki.controlPlane },
+    { name: "pilot", server: local, client: pki.pilotClient },
+    { name: "dns", server: fabric, client: pki.dnsClient },
+    ...Object.entries(pki.kubeletClient).map(([node, client]) => ({
+      name: `kubelet-${node}`,
+      server: fabric,
+      client,
+    })),
+  ];
+  const files = new Map<string, string>();
+  for (const { name, server, client } of clients) {
+    const file = path.join(paths.config, `${name}.kubeconfig`);
+    await writeAtomically(file, await kubeconfigText({ clusterName: record.name, server, client }));
+    files.set(name, file);
+  }
+  const admin = { clusterName: record.name, server: local, client: pki.admin };
+  await writeAtomically(paths.kubeconfig, await kubeconfigText(admin));
+  return files;
+}
+
+function dnsConfig(network: ClusterNetwork, nodeAddress: string, kubeconfig: string): DnsConfig {
+  return {
+    kubeconfig,
+    network,
+    listen: { address: nodeAddress, port: DNS_PORT },
+    upstreams: [`${network.hostAddress}:${DNS_PORT}`],
+  };
+}
+
+function controlPlaneConfig(input: {
+  record: ClusterRecord;
+  paths: StatePaths;
+  pki: ClusterPki;
+  kubeconfig: string;
+  webhookPort: number;
+}): ControlPlaneConfig {
+  const { record, paths, pki } = input;
+  const { network } = record;
+  return {
+    clusterName: record.name,
+    stateDir: paths.root,
+    network,
+    listen: [
+      { address: "127.0.0.1", port: record.apiServerPort },
+      { address: network.hostAddress, port: FABRIC_API_PORT },
+    ],
+    serving: pki.apiServer,
+    caKeyFile: pki.caKeyFile,
+    serviceAccountKeyFile: pki.serviceAccountKeyFile,
+    kubeletClient: pki.apiServerKubeletClient,
+    kubeconfig: input.kubeconfig,
+    storeFile: paths.storeFile,
+    webhookPort: input.webhookPort,
+    webhookServing: pki.webhook,
+    discovery: {
+      address: network.hostAddress,
+      port: DISCOVERY_PORT,
+      httpPort: DISCOVERY_HTTP_PORT,
+    },
+    localhostDir: paths.localhost,
+  };
+}
+
+function pilotConfig(record: ClusterRecord, pki: ClusterPki, kubeconfig: string): PilotConfig {
+  const { hostAddress, clusterDomain } = record.network;
+  return {
+    clusterName: record.name,
+    kubeconfig,
+    clusterDomain,
+    listen: { address: hostAddress, port: DISCOVERY_PORT },
+    serving: pki.pilotServing,
+    http: { address: hostAddress, port: DISCOVERY_HTTP_PORT },
+  };
+}
+
+function firstAddress(cidr: string): string {
+  const [base = ""] = cidr.split("/");
+  return base.replace(/\.\d+$/, ".1");
+}
+
+/** The first free port from `start` on; throws UsageError after a bounded search. */
+async function freePort(start: number, avoid: readonly number[]): Promise<number> {
+  for (let port = start; port < start + PORTS_TRIED; port++) {
+    if (!avoid.includes(port) && (await isFree(port))) return port;
+  }
+  throw new UsageError(`no free port on 127.0.0.1 between ${start} and ${start + PORTS_TRIED}`);
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => {
+      resolve(false);
+    });
+    server.listen(port, "127.0.0.1", () => {
+      server.close(() => {
+        resolve(true);
+      });
+    });
+  });
+}
