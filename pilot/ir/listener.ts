@@ -1,0 +1,73 @@
+/** Where a proxy accepts connections, and what it does with them. */
+
+import type { ClusterName } from "./name.ts";
+import type { Origin } from "./origin.ts";
+import type { HashPolicy, RouteConfiguration } from "./route.ts";
+import type { ServerTls } from "./tls.ts";
+
+export interface ChainMatch {
+  readonly destinationPort?: number;
+  /** CIDRs or single addresses. */
+  readonly destinations?: readonly string[];
+  readonly serverNames?: readonly string[];
+  readonly transport?: "plain" | "tls";
+  readonly applicationProtocols?: readonly string[];
+}
+
+/** From whose point of view requests are handled; decides forwarded headers and filters. */
+export type HttpRole = "outbound" | "inbound" | "gateway";
+
+export interface HttpConnection {
+  readonly kind: "http";
+  readonly role: HttpRole;
+  readonly statPrefix: string;
+  readonly routes:
+    | { readonly kind: "discovered"; readonly name: string }
+    | { readonly kind: "inline"; readonly configuration: RouteConfiguration };
+}
+
+export interface TcpForward {
+  readonly kind: "tcp";
+  readonly statPrefix: string;
+  readonly clusters: readonly { readonly cluster: ClusterName; readonly weight: number }[];
+  readonly idleTimeoutMs?: number;
+  readonly hash?: HashPolicy;
+}
+
+export interface FilterChain {
+  readonly name?: string;
+  readonly match: ChainMatch;
+  readonly connection: HttpConnection | TcpForward;
+  readonly tls?: ServerTls;
+  readonly origins: readonly Origin[];
+}
+
+/** What is looked at before a chain is chosen. */
+export type Inspector = "original-destination" | "tls" | "http";
+
+export interface AccessLog {
+  readonly path: string;
+  readonly format: string;
+  readonly encoding: "TEXT" | "JSON";
+}
+
+export interface Listener {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly additionalAddresses: readonly string[];
+  readonly direction: "outbound" | "inbound";
+  /** False: only connections that another listener hands over. */
+  readonly bindToPort: boolean;
+  /** Hands connections over to the listener of their original destination. */
+  readonly useOriginalDestination: boolean;
+  readonly inspectors: readonly Inspector[];
+  /** Ports whose clients may wait for the server to speak: the http inspector is off there. */
+  readonly uninspectedPorts: readonly number[];
+  /** 0: as long as it takes. */
+  readonly inspectionTimeoutMs: number;
+  readonly filterChains: readonly FilterChain[];
+  readonly defaultFilterChain?: FilterChain;
+  readonly accessLog?: AccessLog;
+  readonly origins: readonly Origin[];
+}

@@ -1,0 +1,41 @@
+/** Comparing host names that may be wildcards (`*`, `*.example.org`). */
+
+import type { Hostname } from "./name.ts";
+
+export function isWildcard(host: string): boolean {
+  return host.startsWith("*");
+}
+
+/** Whether a name, or every name of a wildcard, is covered by `pattern`. */
+export function covers(pattern: string, host: string): boolean {
+  if (pattern === host) return true;
+  if (!isWildcard(pattern)) return false;
+  const suffix = pattern.slice(1);
+  const rest = isWildcard(host) ? host.slice(1) : host;
+  return rest.endsWith(suffix) && (isWildcard(host) || rest.length > suffix.length);
+}
+
+/** Whether some name is covered by both. */
+export function overlaps(left: string, right: string): boolean {
+  return covers(left, right) || covers(right, left);
+}
+
+/** `a.b.c` → `*.b.c`, `*.c`, `*`: the wildcards that could cover a name, most specific first. */
+export function wildcardsOf(host: Hostname): string[] {
+  const wildcards: string[] = [];
+  const labels = host.split(".");
+  const first = isWildcard(host) ? 2 : 1;
+  for (let cut = first; cut < labels.length; cut++) {
+    wildcards.push(`*.${labels.slice(cut).join(".")}`);
+  }
+  if (host !== "*") wildcards.push("*");
+  return wildcards;
+}
+
+/** Exact names before wildcards, longer before shorter, then alphabetical (Istio's `host.Names`). */
+export function compareSpecificity(left: string, right: string): number {
+  const leftWild = isWildcard(left);
+  if (leftWild !== isWildcard(right)) return leftWild ? 1 : -1;
+  if (left.length !== right.length) return right.length - left.length;
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,139 @@
+/** Which classes of proxies, and which of their lists, a change can touch. */
+
+import { type Change, keyOfChange } from "./change.ts";
+import type { EndpointSet, ModelObject, VirtualService } from "./object.ts";
+import { type PushContext, gatewaysOf, objectOf } from "./push-context.ts";
+import type { ProxyScope } from "./scope.ts";
+import { visibleServices } from "./visible.ts";
+import { isRuleVisible } from "./visibility.ts";
+
+/** The lists of a ScopeIr. */
+export type IrList = "clusters" | "listeners" | "routes" | "endpoints";
+
+const EVERYTHING: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints"];
+const NOTHING: readonly IrList[] = [];
+
+/**
+ * The lists of a scope that may differ after a change; a list that isn't named is certainly the same.
+ * `previous` and `next` are the worlds before and after it (or after the batch that holds it).
+ */
+export function impactOf(
+  change: Change,
+  scope: ProxyScope,
+  previous: PushContext,
+  next: PushContext,
+): readonly IrList[] {
+  const key = keyOfChange(change);
+  const before = objectOf(previous, key);
+  const after = objectOf(next, key);
+  const lists = new Set<IrList>();
+  for (const [object, context] of [
+    [before, previous],
+    [after, next],
+  ] as const) {
+    if (object === undefined) continue;
+    for (const list of listsOf(object, scope, context)) lists.add(list);
+  }
+  return lists.size === 0 ? NOTHING : EVERYTHING.filter((list) => lists.has(list));
+}
+
+/**
+ * Whether proxies may belong to other scopes after a change: call `scopesOf` again, for all of them or
+ * for those with one of these addresses.
+ */
+export function movedBy(
+  change: Change,
+  previous: PushContext,
+  next: PushContext,
+): "none" | "all" | ReadonlySet<string> {
+  const key = keyOfChange(change);
+  const objects = [objectOf(previous, key), objectOf(next, key)].filter(
+    (object) => object !== undefined,
+  );
+  const addresses = new Set<string>();
+  for (const object of objects) {
+    switch (object.kind) {
+      case "Service":
+      case "Sidecar":
+      case "Gateway":
+      case "MeshConfig":
+        return "all";
+      case "VirtualService":
+      case "DestinationRule":
+        if (previous.indexes.rulesByLabelName !== next.indexes.rulesByLabelName) {
+          return "all";
+        }
+        break;
+      case "EndpointSet":
+        for (const endpoint of object.endpoints) addresses.add(endpoint.address);
+        break;
+      case "Workload":
+        for (const address of object.addresses) addresses.add(address);
+        break;
+      case "Namespace":
+      case "ServiceEntry":
+        break;
+    }
+  }
+  return addresses.size === 0 ? "none" : addresses;
+}
+
+function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): readonly IrList[] {
+  switch (object.kind) {
+    case "MeshConfig":
+      return EVERYTHING;
+    case "Sidecar":
+      return scope.sidecar === object.key ? EVERYTHING : NOTHING;
+    case "Service":
+      return scope.kind === "workload" && scope.proxyType === "sidecar"
+        ? NOTHING
+        : visibleServices(context, scope).byHost.get(object.host) === object
+          ? EVERYTHING
+          : NOTHING;
+    case "EndpointSet":
+      return listsOfEndpoints(object, scope, context);
+    case "VirtualService":
+      return listsOfRule(object, scope, context);
+    case "DestinationRule":
+      return isRuleVisible(object, context.mesh, scope.namespace) ? EVERYTHING : NOTHING;
+    case "Gateway":
+      return scope.kind === "workload" && scope.gateways.includes(object.key)
+        ? ["listeners", "routes"]
+        : NOTHING;
+    case "ServiceEntry":
+    case "Workload":
+    case "Namespace":
+      return NOTHING;
+  }
+}
+
+/** Endpoints take the short way, unless listeners or clusters hold addresses themselves. */
+function listsOfEndpoints(
+  set: EndpointSet,
+  scope: ProxyScope,
+  context: PushContext,
+): readonly IrList[] {
+  if (scope.kind === "workload") return NOTHING;
+  const service = visibleServices(context, scope).byHost.get(set.host);
+  if (service === undefined) return NOTHING;
+  if (service.headless) return EVERYTHING;
+  return service.resolution === "discovery" ? ["endpoints"] : ["clusters", "endpoints"];
+}
+
+function listsOfRule(
+  rule: VirtualService,
+  scope: ProxyScope,
+  context: PushContext,
+): readonly IrList[] {
+  if (!isRuleVisible(rule, context.mesh, scope.namespace)) return NOTHING;
+  const isDelegate = (rule.spec.hosts ?? []).length === 0;
+  const gateways = gatewaysOf(rule);
+  if (scope.proxyType === "sidecar") {
+    if (scope.kind === "workload") return NOTHING;
+    if (!isDelegate && !gateways.includes("mesh")) return NOTHING;
+    return scope.sidecar === undefined ? ["listeners", "routes"] : EVERYTHING;
+  }
+  if (scope.kind === "outbound") return NOTHING;
+  const bound = gateways.some((name) => scope.gateways.some((key) => key === `Gateway/${name}`));
+  return isDelegate || bound ? ["listeners", "routes"] : NOTHING;
+}

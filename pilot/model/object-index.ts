@@ -1,0 +1,53 @@
+/** Objects of one kind by a derived key, kept up to date by change sets. */
+
+import { PersistentMap } from "./persistent-map.ts";
+
+/** How an index is derived: `keysOf` of an object may be empty (it isn't in this index). */
+export interface IndexSpec<T> {
+  readonly keysOf: (object: T) => readonly string[];
+  readonly compare: (left: T, right: T) => number;
+}
+
+/** Key → its objects, sorted; a list keeps its identity as long as none of its objects changes. */
+export interface ObjectIndex<T> {
+  readonly spec: IndexSpec<T>;
+  readonly lists: PersistentMap<readonly T[]>;
+}
+
+export function emptyIndex<T>(spec: IndexSpec<T>): ObjectIndex<T> {
+  return { spec, lists: PersistentMap.empty() };
+}
+
+const NONE: readonly never[] = [];
+
+export function lookup<T>(index: ObjectIndex<T>, key: string): readonly T[] {
+  return index.lists.get(key) ?? NONE;
+}
+
+/** The index after some objects were replaced: removed ones leave all their keys, added ones come in. */
+export function reindex<T extends object>(
+  index: ObjectIndex<T>,
+  removed: readonly T[],
+  added: readonly T[],
+): ObjectIndex<T> {
+  const touched = new Map<string, { out: Set<T>; in: Set<T> }>();
+  const entry = (key: string): { out: Set<T>; in: Set<T> } => {
+    const found = touched.get(key) ?? { out: new Set<T>(), in: new Set<T>() };
+    touched.set(key, found);
+    return found;
+  };
+  for (const object of removed) {
+    for (const key of index.spec.keysOf(object)) entry(key).out.add(object);
+  }
+  for (const object of added) {
+    for (const key of index.spec.keysOf(object)) entry(key).in.add(object);
+  }
+  const lists = index.lists.with(
+    [...touched].map(([key, change]): [string, readonly T[] | undefined] => {
+      const kept = lookup(index, key).filter((object) => !change.out.has(object));
+      const list = [...kept, ...change.in].sort(index.spec.compare);
+      return [key, list.length === 0 ? undefined : list];
+    }),
+  );
+  return lists === index.lists ? index : { spec: index.spec, lists };
+}

@@ -1,0 +1,181 @@
+/** The nouns of the mesh, free of any platform. All are immutable once they are in a PushContext. */
+
+import type {
+  DestinationRuleSpec,
+  GatewaySpec,
+  ServiceEntrySpec,
+  SidecarSpec,
+  VirtualServiceSpec,
+} from "#crds/types/networking-v1.ts";
+import type { MeshConfig } from "./mesh-config.ts";
+import type { Hostname, ObjectKey } from "./name.ts";
+import type { Protocol } from "./protocol.ts";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** The spec of every kind of configuration object that translation reads. */
+export interface ConfigSpecs {
+  VirtualService: VirtualServiceSpec;
+  DestinationRule: DestinationRuleSpec;
+  Gateway: GatewaySpec;
+  ServiceEntry: ServiceEntrySpec;
+  Sidecar: SidecarSpec;
+}
+
+export type ConfigKind = keyof ConfigSpecs;
+
+/** One configuration object. Field paths of problems and origins start at the object: `spec.http[0]`. */
+export interface ConfigObject<K extends ConfigKind = ConfigKind> {
+  readonly kind: K;
+  readonly key: ObjectKey;
+  readonly group: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly generation: number;
+  /** RFC 3339, or empty: age decides conflicts, oldest first. */
+  readonly creationTimestamp: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly spec: ConfigSpecs[K];
+}
+
+/** The union over kinds, so that `kind` narrows `spec`. */
+export type AnyConfigObject = { [K in ConfigKind]: ConfigObject<K> }[ConfigKind];
+
+export type VirtualService = ConfigObject<"VirtualService">;
+export type DestinationRule = ConfigObject<"DestinationRule">;
+export type Gateway = ConfigObject<"Gateway">;
+export type ServiceEntry = ConfigObject<"ServiceEntry">;
+export type Sidecar = ConfigObject<"Sidecar">;
+
+export interface ServicePort {
+  readonly number: number;
+  readonly name: string;
+  readonly protocol: Protocol;
+  /** Where the workload listens, a number or the name of a container's port. */
+  readonly targetPort: number | string;
+}
+
+/**
+ * How the addresses behind a service are found: told by discovery, by DNS (all answers, or the
+ * first), by where the connection was going anyway, or by being another name of a service.
+ */
+export type Resolution = "discovery" | "dns" | "dns-first" | "original" | "alias";
+
+/** A service that can be called, from a Kubernetes Service or one host of a ServiceEntry. */
+export interface Service {
+  readonly kind: "Service";
+  /** Unique for the pair of source object and host. */
+  readonly key: ObjectKey;
+  /** The object that it comes from: `Service/ns/name`, `ServiceEntry/ns/name`. */
+  readonly source: ObjectKey;
+  readonly host: Hostname;
+  readonly name: string;
+  readonly namespace: string;
+  readonly creationTimestamp: string;
+  readonly labels: Labels;
+  readonly ports: readonly ServicePort[];
+  /** Virtual IPs and CIDRs; empty for headless services and names without an address. */
+  readonly addresses: readonly string[];
+  readonly resolution: Resolution;
+  /** Outside the mesh: no identity is expected there. */
+  readonly external: boolean;
+  /** Kubernetes' headless: no address of its own, each endpoint is called by its own. */
+  readonly headless: boolean;
+  /** The service that an alias (ExternalName) stands for. */
+  readonly aliasOf?: Hostname;
+  /** Workloads of the same namespace that back it. */
+  readonly selector?: Labels;
+  /** As written (`.`, `*`, `~`, namespaces); empty takes the mesh's default. */
+  readonly exportTo: readonly string[];
+  readonly subjectAltNames: readonly string[];
+}
+
+export interface Locality {
+  readonly region: string;
+  readonly zone: string;
+  readonly subZone: string;
+}
+
+export type Health = "healthy" | "unhealthy" | "draining";
+
+export interface Endpoint {
+  /** IP address or, for services resolved by DNS, a name. */
+  readonly address: string;
+  /** Port name → number where the endpoint listens. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly health: Health;
+  readonly labels: Labels;
+  readonly locality: Locality;
+  readonly network: string;
+  readonly weight: number;
+  readonly serviceAccount: string;
+  /** The peer speaks the mesh's TLS (pod label `security.istio.io/tlsMode: istio`). */
+  readonly meshTls: boolean;
+  /** Name of the workload and its namespace, for metadata. */
+  readonly workload: string;
+  readonly namespace: string;
+}
+
+/** Endpoints that one source (an EndpointSlice, a ServiceEntry) contributes to a host. */
+export interface EndpointSet {
+  readonly kind: "EndpointSet";
+  readonly key: ObjectKey;
+  readonly source: ObjectKey;
+  readonly host: Hostname;
+  /** Namespace of the service. */
+  readonly namespace: string;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** Something that runs a proxy or is selected by services: a Pod or a WorkloadEntry. */
+export interface Workload {
+  readonly kind: "Workload";
+  readonly key: ObjectKey;
+  readonly source: ObjectKey;
+  readonly name: string;
+  readonly namespace: string;
+  readonly labels: Labels;
+  readonly addresses: readonly string[];
+  readonly serviceAccount: string;
+  readonly locality: Locality;
+  readonly network: string;
+  /** Named container ports → number. */
+  readonly ports: Readonly<Record<string, number>>;
+}
+
+export interface NamespaceInfo {
+  readonly kind: "Namespace";
+  readonly key: ObjectKey;
+  readonly name: string;
+  readonly labels: Labels;
+}
+
+/** The mesh's settings as an object of the world, so that they change as everything else does. */
+export interface MeshSettings {
+  readonly kind: "MeshConfig";
+  readonly key: ObjectKey;
+  readonly mesh: MeshConfig;
+}
+
+export type ModelObject =
+  AnyConfigObject | Service | EndpointSet | Workload | NamespaceInfo | MeshSettings;
+
+export const NO_LOCALITY: Locality = { region: "", zone: "", subZone: "" };
+
+/** Oldest first; equal ages by name, then namespace, so that every order is total. */
+export function compareAge(
+  left: { creationTimestamp: string; name: string; namespace: string },
+  right: { creationTimestamp: string; name: string; namespace: string },
+): number {
+  return (
+    compareText(left.creationTimestamp, right.creationTimestamp) ||
+    compareText(left.name, right.name) ||
+    compareText(left.namespace, right.namespace)
+  );
+}
+
+/** By code units: the same on every machine, unlike `localeCompare`. */
+export function compareText(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,158 @@
+/**
+ * What a proxy says about itself when it connects (Envoy's `Node`, with Istio's id and metadata).
+ * It is untrusted input: every field is checked and bounded before it becomes part of a scope.
+ */
+
+import { isIP } from "node:net";
+import { type Labels, type Locality, NO_LOCALITY } from "./object.ts";
+
+export type ProxyType = "sidecar" | "router";
+
+export interface Proxy {
+  /** The whole node id, for logs and debug pages. */
+  readonly id: string;
+  readonly type: ProxyType;
+  /** `pod.namespace`. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly clusterDomain: string;
+  /** Valid IPs, the node id's first. */
+  readonly addresses: readonly string[];
+  readonly labels: Labels;
+  readonly serviceAccount: string;
+  readonly locality: Locality;
+  readonly network: string;
+  /** Kubernetes cluster (metadata CLUSTER_ID). */
+  readonly cluster: string;
+  /** `1.40.0`, or empty where the proxy doesn't say. */
+  readonly version: string;
+}
+
+export interface NodeProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+export type ProxyResult =
+  | { readonly ok: true; readonly proxy: Proxy }
+  | { readonly ok: false; readonly problems: readonly NodeProblem[] };
+
+/** A Node as it was decoded; metadata is a plain object (google.protobuf.Struct as JSON). */
+export interface NodeInput {
+  readonly id: unknown;
+  readonly metadata?: unknown;
+  readonly locality?: unknown;
+  readonly userAgentVersion?: unknown;
+}
+
+const MAX_ID = 1024;
+const MAX_LABELS = 128;
+const MAX_ADDRESSES = 16;
+const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+const DOMAIN = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
+const LABEL_NAME = /^(?:[a-zA-Z0-9.-]{1,253}\/)?[a-zA-Z0-9](?:[-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
+const LABEL_VALUE = /^[-_.a-zA-Z0-9]{0,63}$/;
+const NAME = /^[-_.a-zA-Z0-9]{1,512}$/;
+
+/** Parses `type~ip~pod.namespace~namespace.svc.domain` and the metadata that translation reads. */
+export function parseProxy(node: NodeInput): ProxyResult {
+  const problems: NodeProblem[] = [];
+  const refuse = (path: string, message: string): void => {
+    problems.push({ path, message });
+  };
+  const id = typeof node.id === "string" ? node.id : "";
+  const parts = id.length > MAX_ID ? [] : id.split("~");
+  const [type = "", address = "", name = "", domain = ""] = parts;
+  if (parts.length !== 4) {
+    refuse("id", "must be type~ip~name.namespace~namespace.svc.domain");
+  }
+  const metadata = asRecord(node.metadata);
+  const labels = parseLabels(metadata.get("LABELS"), refuse);
+  const namespace = parseNamespace(metadata.get("NAMESPACE"), name, refuse);
+  const addresses = parseAddresses(address, metadata.get("INSTANCE_IPS"));
+  if (parts.length === 4) {
+    if (type !== "sidecar" && type !== "router") refuse("id", `unknown proxy type ${quote(type)}`);
+    if (isIP(address) === 0) refuse("id", `${quote(address)} is not an IP address`);
+    if (!NAME.test(name)) refuse("id", `${quote(name)} is not a workload name`);
+    if (!DOMAIN.test(domain)) refuse("id", `${quote(domain)} is not a DNS domain`);
+  }
+  if (problems.length > 0) return { ok: false, problems };
+  return {
+    ok: true,
+    proxy: {
+      id,
+      type: type === "router" ? "router" : "sidecar",
+      name,
+      namespace,
+      clusterDomain: domain.replace(/^.*\.svc\./, "").replace(/^svc\./, ""),
+      addresses,
+      labels,
+      serviceAccount: asName(metadata.get("SERVICE_ACCOUNT")),
+      locality: parseLocality(node.locality, labels),
+      network: asName(metadata.get("NETWORK")),
+      cluster: asName(metadata.get("CLUSTER_ID")),
+      version: asName(node.userAgentVersion),
+    },
+  };
+}
+
+type Refuse = (path: string, message: string) => void;
+
+function parseNamespace(metadata: unknown, name: string, refuse: Refuse): string {
+  const fromName = name.includes(".") ? name.slice(name.lastIndexOf(".") + 1) : "";
+  const namespace = typeof metadata === "string" && metadata !== "" ? metadata : fromName;
+  if (!NAMESPACE.test(namespace)) {
+    refuse("metadata.NAMESPACE", `${quote(namespace)} is not a namespace`);
+  }
+  return namespace;
+}
+
+function parseLabels(value: unknown, refuse: Refuse): Labels {
+  const entries = [...asRecord(value)];
+  if (entries.length > MAX_LABELS) {
+    refuse("metadata.LABELS", `more than ${MAX_LABELS} labels`);
+    return {};
+  }
+  const labels: [string, string][] = [];
+  for (const [name, label] of entries) {
+    if (typeof label !== "string" || !LABEL_NAME.test(name) || !LABEL_VALUE.test(label)) {
+      refuse("metadata.LABELS", `${quote(name)} is not a label`);
+    } else labels.push([name, label]);
+  }
+  labels.sort(([left], [right]) => (left < right ? -1 : 1));
+  return Object.fromEntries(labels);
+}
+
+function parseAddresses(first: string, instanceIps: unknown): string[] {
+  const more = typeof instanceIps === "string" ? instanceIps.split(",", MAX_ADDRESSES) : [];
+  return [...new Set([first, ...more].filter((text) => isIP(text) !== 0))];
+}
+
+/** The node's own locality, else the pod label `istio-locality` (`region.zone.subzone`). */
+function parseLocality(value: unknown, labels: Labels): Locality {
+  const fields = asRecord(value);
+  const own = {
+    region: asName(fields.get("region")),
+    zone: asName(fields.get("zone")),
+    subZone: asName(fields.get("subZone") ?? fields.get("sub_zone")),
+  };
+  if (own.region !== "" || own.zone !== "") return own;
+  const label = Object.hasOwn(labels, "istio-locality") ? labels["istio-locality"] : undefined;
+  if (label === undefined || label === "") return NO_LOCALITY;
+  const [region = "", zone = "", subZone = ""] = label.split(".");
+  return { region, zone, subZone };
+}
+
+function asRecord(value: unknown): ReadonlyMap<string, unknown> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return new Map();
+  return new Map(Object.entries(value));
+}
+
+function asName(value: unknown): string {
+  return typeof value === "string" && NAME.test(value) ? value : "";
+}
+
+/** Hostile text is cut and escaped before it reaches a log line. */
+function quote(text: string): string {
+  return JSON.stringify(text.slice(0, 64));
+}

@@ -1,0 +1,237 @@
+/**
+ * PushContext: the world at one moment, immutable and indexed for translation. A new one is made from
+ * the last by a set of changes and shares everything that did not change, so its cost grows with the
+ * changes. Lists in indexes keep their identity until one of their objects changes: translation
+ * caches by that.
+ */
+
+import { type Change, keyOfChange } from "./change.ts";
+import { DEFAULT_MESH, type MeshConfig } from "./mesh-config.ts";
+import { type Hostname, type ObjectKey, resolveHost } from "./name.ts";
+import {
+  type DestinationRule,
+  type EndpointSet,
+  type Gateway,
+  type ModelObject,
+  type NamespaceInfo,
+  type Service,
+  type Sidecar,
+  type VirtualService,
+  type Workload,
+  compareAge,
+  compareText,
+} from "./object.ts";
+import { type IndexSpec, type ObjectIndex, emptyIndex, lookup, reindex } from "./object-index.ts";
+import { PersistentMap } from "./persistent-map.ts";
+
+/** What each index holds; its key is in the name. `ALL` is the one key of the lists of everything. */
+interface Indexed {
+  services: Service;
+  servicesByHost: Service;
+  servicesByNamespace: Service;
+  virtualServicesByHost: VirtualService;
+  /** `mesh` or `namespace/name` of a Gateway. */
+  virtualServicesByGateway: VirtualService;
+  destinationRulesByHost: DestinationRule;
+  gateways: Gateway;
+  sidecarsByNamespace: Sidecar;
+  /** Label names that some rule looks at, which therefore divide proxies into classes. */
+  rulesByLabelName: VirtualService | DestinationRule;
+  endpointsByHost: EndpointSet;
+  endpointsByAddress: EndpointSet;
+  workloadsByAddress: Workload;
+  namespaces: NamespaceInfo;
+}
+
+export const ALL = "";
+
+type Indexes = { readonly [N in keyof Indexed]: ObjectIndex<Indexed[N]> };
+
+export interface PushContext {
+  readonly mesh: MeshConfig;
+  readonly objects: PersistentMap<ModelObject>;
+  readonly indexes: Indexes;
+}
+
+/** The world that a list of changes makes out of nothing; their order does not matter per object. */
+export function createPushContext(changes: Iterable<Change>): PushContext {
+  return updatePushContext(emptyContext(DEFAULT_MESH), changes);
+}
+
+/** The next world. Changes of the same object: the last wins. Nothing changed gives the same context. */
+export function updatePushContext(previous: PushContext, changes: Iterable<Change>): PushContext {
+  const last = new Map<ObjectKey, ModelObject | undefined>();
+  for (const change of changes) {
+    last.set(keyOfChange(change), change.type === "upsert" ? change.object : undefined);
+  }
+  const objects = previous.objects.with(last);
+  if (objects === previous.objects) return previous;
+  const mesh = meshOf(previous, last);
+  if (mesh !== previous.mesh) {
+    const empty = emptyContext(mesh);
+    return { ...empty, objects, indexes: updateIndexes(empty.indexes, [], [...objects.values()]) };
+  }
+  const removed: ModelObject[] = [];
+  const added: ModelObject[] = [];
+  for (const [key, object] of last) {
+    const before = previous.objects.get(key);
+    if (before === object) continue;
+    if (before !== undefined) removed.push(before);
+    if (object !== undefined) added.push(object);
+  }
+  return { mesh, objects, indexes: updateIndexes(previous.indexes, removed, added) };
+}
+
+function meshOf(
+  previous: PushContext,
+  last: ReadonlyMap<ObjectKey, ModelObject | undefined>,
+): MeshConfig {
+  let mesh = previous.mesh;
+  for (const [key, object] of last) {
+    if (object?.kind === "MeshConfig") mesh = object.mesh;
+    else if (object === undefined && previous.objects.get(key)?.kind === "MeshConfig") {
+      mesh = DEFAULT_MESH;
+    }
+  }
+  return mesh;
+}
+
+function emptyContext(mesh: MeshConfig): PushContext {
+  return { mesh, objects: PersistentMap.empty(), indexes: emptyIndexes(mesh) };
+}
+
+/** Host names that a VirtualService or DestinationRule is about, in full. */
+export function hostsOf(
+  object: VirtualService | DestinationRule,
+  clusterDomain: string,
+): Hostname[] {
+  const hosts = object.kind === "VirtualService" ? (object.spec.hosts ?? []) : [object.spec.host];
+  return [
+    ...new Set(hosts.map((host) => resolveHost(host ?? "", object.namespace, clusterDomain))),
+  ];
+}
+
+/** Gateways that a VirtualService is bound to, `mesh` or `namespace/name`; none means `mesh`. */
+export function gatewaysOf(object: VirtualService, names = object.spec.gateways ?? []): string[] {
+  if (names.length === 0) return ["mesh"];
+  return [
+    ...new Set(
+      names.map((name) =>
+        name === "mesh" || name.includes("/") ? name : `${object.namespace}/${name}`,
+      ),
+    ),
+  ];
+}
+
+function labelNamesOf(object: VirtualService | DestinationRule): string[] {
+  if (object.kind === "DestinationRule") {
+    return Object.keys(object.spec.workloadSelector?.matchLabels ?? {});
+  }
+  const { http = [], tls = [], tcp = [] } = object.spec;
+  const matches = [...http, ...tls, ...tcp].flatMap((rule) => rule.match ?? []);
+  return [...new Set(matches.flatMap((match) => Object.keys(match.sourceLabels ?? {})))];
+}
+
+function emptyIndexes(mesh: MeshConfig): Indexes {
+  const hosts = (object: VirtualService | DestinationRule): string[] =>
+    hostsOf(object, mesh.clusterDomain);
+  return {
+    services: emptyIndex(all<Service>(compareServices)),
+    servicesByHost: emptyIndex(by<Service>((one) => [one.host], compareServices)),
+    servicesByNamespace: emptyIndex(by<Service>((one) => [one.namespace], compareServices)),
+    virtualServicesByHost: emptyIndex(by<VirtualService>(hosts, compareAge)),
+    virtualServicesByGateway: emptyIndex(by<VirtualService>((one) => gatewaysOf(one), compareAge)),
+    destinationRulesByHost: emptyIndex(by<DestinationRule>(hosts, compareAge)),
+    gateways: emptyIndex(all<Gateway>(compareAge)),
+    sidecarsByNamespace: emptyIndex(by<Sidecar>((one) => [one.namespace], compareAge)),
+    rulesByLabelName: emptyIndex(by<VirtualService | DestinationRule>(labelNamesOf, compareByKey)),
+    endpointsByHost: emptyIndex(by<EndpointSet>((set) => [set.host], compareByKey)),
+    endpointsByAddress: emptyIndex(
+      by<EndpointSet>((set) => [...new Set(set.endpoints.map((one) => one.address))], compareByKey),
+    ),
+    workloadsByAddress: emptyIndex(by<Workload>((one) => one.addresses, compareByKey)),
+    namespaces: emptyIndex(by<NamespaceInfo>((one) => [one.name], compareByKey)),
+  };
+}
+
+function by<T>(
+  keysOf: (object: T) => readonly string[],
+  compare: (left: T, right: T) => number,
+): IndexSpec<T> {
+  return { keysOf, compare };
+}
+
+function all<T>(compare: (left: T, right: T) => number): IndexSpec<T> {
+  return by(() => [ALL], compare);
+}
+
+function compareByKey(left: { key: ObjectKey }, right: { key: ObjectKey }): number {
+  return compareText(left.key, right.key);
+}
+
+/** By host; of one host the platform's own service first, then the oldest. */
+function compareServices(left: Service, right: Service): number {
+  return (
+    compareText(left.host, right.host) ||
+    rankOfSource(left) - rankOfSource(right) ||
+    compareAge(left, right) ||
+    compareByKey(left, right)
+  );
+}
+
+function rankOfSource(service: Service): number {
+  return service.source.startsWith("Service/") ? 0 : 1;
+}
+
+type Kinds = { [K in ModelObject["kind"]]: Extract<ModelObject, { kind: K }> };
+
+function updateIndexes(
+  indexes: Indexes,
+  removed: readonly ModelObject[],
+  added: readonly ModelObject[],
+): Indexes {
+  const of = <K extends keyof Kinds>(kind: K, objects: readonly ModelObject[]): Kinds[K][] =>
+    objects.filter((object): object is Kinds[K] => object.kind === kind);
+  const update = <T extends object>(
+    index: ObjectIndex<T>,
+    pick: (objects: readonly ModelObject[]) => T[],
+  ): ObjectIndex<T> => reindex(index, pick(removed), pick(added));
+  const services = (list: readonly ModelObject[]): Service[] => of("Service", list);
+  const virtualServices = (list: readonly ModelObject[]): VirtualService[] =>
+    of("VirtualService", list);
+  const rules = (list: readonly ModelObject[]): DestinationRule[] => of("DestinationRule", list);
+  const endpoints = (list: readonly ModelObject[]): EndpointSet[] => of("EndpointSet", list);
+  return {
+    services: update(indexes.services, services),
+    servicesByHost: update(indexes.servicesByHost, services),
+    servicesByNamespace: update(indexes.servicesByNamespace, services),
+    virtualServicesByHost: update(indexes.virtualServicesByHost, virtualServices),
+    virtualServicesByGateway: update(indexes.virtualServicesByGateway, virtualServices),
+    destinationRulesByHost: update(indexes.destinationRulesByHost, rules),
+    gateways: update(indexes.gateways, (list) => of("Gateway", list)),
+    sidecarsByNamespace: update(indexes.sidecarsByNamespace, (list) => of("Sidecar", list)),
+    rulesByLabelName: update(indexes.rulesByLabelName, (list) => [
+      ...virtualServices(list),
+      ...rules(list),
+    ]),
+    endpointsByHost: update(indexes.endpointsByHost, endpoints),
+    endpointsByAddress: update(indexes.endpointsByAddress, endpoints),
+    workloadsByAddress: update(indexes.workloadsByAddress, (list) => of("Workload", list)),
+    namespaces: update(indexes.namespaces, (list) => of("Namespace", list)),
+  };
+}
+
+/** All services of the world, by host. */
+export function allServices(context: PushContext): readonly Service[] {
+  return lookup(context.indexes.services, ALL);
+}
+
+/** All Gateways, oldest first. */
+export function allGateways(context: PushContext): readonly Gateway[] {
+  return lookup(context.indexes.gateways, ALL);
+}
+
+/** An object by its key, of whatever kind. */
+export function objectOf(context: PushContext, key: ObjectKey): ModelObject | undefined {
+  return context.objects.get(key);
+}

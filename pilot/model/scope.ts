@@ -1,0 +1,195 @@
+/**
+ * Classes of proxies. A scope holds *everything* of a proxy that translation may read; so two
+ * proxies with an equal scope key get the same bytes, and a connecting proxy whose scopes exist costs
+ * nothing to configure.
+ */
+
+import { matchesAll } from "./labels.ts";
+import type { Hostname, ObjectKey } from "./name.ts";
+import {
+  type Labels,
+  type Locality,
+  type Service,
+  type ServicePort,
+  type Sidecar,
+  compareText,
+} from "./object.ts";
+import { lookup } from "./object-index.ts";
+import type { Proxy, ProxyType } from "./proxy.ts";
+import { type PushContext, allGateways } from "./push-context.ts";
+
+export type ScopeKey = string & { readonly brand: "ScopeKey" };
+
+/** What a proxy may call: clusters, endpoints and, for sidecars, outbound listeners and routes. */
+export interface OutboundScope {
+  readonly kind: "outbound";
+  readonly key: ScopeKey;
+  readonly proxyType: ProxyType;
+  readonly namespace: string;
+  /** The Sidecar object that narrows what it sees. */
+  readonly sidecar?: ObjectKey;
+  /** Only labels that some rule looks at. */
+  readonly labels: Labels;
+  readonly network: string;
+  readonly locality: Locality;
+}
+
+/** A port of the workload that some service leads to. */
+export interface ServiceTarget {
+  readonly service: ObjectKey;
+  readonly source: ObjectKey;
+  readonly host: Hostname;
+  readonly port: ServicePort;
+  /** Where the workload listens. */
+  readonly targetPort: number;
+}
+
+/** What a proxy does for its own workload: inbound listeners, or a gateway's listeners and routes. */
+export interface WorkloadScope {
+  readonly kind: "workload";
+  readonly key: ScopeKey;
+  readonly proxyType: ProxyType;
+  readonly namespace: string;
+  readonly sidecar?: ObjectKey;
+  /** Gateways that select a router, oldest first. */
+  readonly gateways: readonly ObjectKey[];
+  readonly targets: readonly ServiceTarget[];
+  /** Only labels that some rule looks at. */
+  readonly labels: Labels;
+  /** Filled only where a Sidecar's ingress forwards to the instance's own address. */
+  readonly addresses: readonly string[];
+}
+
+export type ProxyScope = OutboundScope | WorkloadScope;
+
+/** The two scopes of a proxy in this world. */
+export function scopesOf(
+  context: PushContext,
+  proxy: Proxy,
+): { outbound: OutboundScope; workload: WorkloadScope } {
+  const sidecar = proxy.type === "sidecar" ? sidecarOf(context, proxy) : undefined;
+  const labels = mentionedLabels(context, proxy.labels);
+  const outbound: Omit<OutboundScope, "key"> = {
+    kind: "outbound",
+    proxyType: proxy.type,
+    namespace: proxy.namespace,
+    ...(sidecar === undefined ? {} : { sidecar: sidecar.key }),
+    labels,
+    network: proxy.network,
+    locality: proxy.locality,
+  };
+  const workload: Omit<WorkloadScope, "key"> = {
+    kind: "workload",
+    proxyType: proxy.type,
+    namespace: proxy.namespace,
+    ...(sidecar === undefined ? {} : { sidecar: sidecar.key }),
+    gateways: proxy.type === "router" ? gatewaysOf(context, proxy) : [],
+    targets: targetsOf(context, proxy),
+    labels: proxy.type === "router" ? labels : {},
+    addresses: sidecar !== undefined && needsAddress(sidecar) ? proxy.addresses : [],
+  };
+  return {
+    outbound: { ...outbound, key: keyOf(outbound) },
+    workload: { ...workload, key: keyOf(workload) },
+  };
+}
+
+/** Fields are put in a fixed order above, so equal content gives equal text. */
+function keyOf(content: object): ScopeKey {
+  return JSON.stringify(content) as ScopeKey;
+}
+
+/**
+ * The Sidecar of a proxy: the oldest of its namespace that selects it, else the oldest there without
+ * a selector, else that of the root namespace (Istio, "Sidecar").
+ */
+function sidecarOf(context: PushContext, proxy: Proxy): Sidecar | undefined {
+  const own = lookup(context.indexes.sidecarsByNamespace, proxy.namespace);
+  const selects = (one: Sidecar): Labels => one.spec.workloadSelector?.labels ?? {};
+  const isGeneral = (one: Sidecar): boolean => Object.keys(selects(one)).length === 0;
+  return (
+    own.find((one) => !isGeneral(one) && matchesAll(selects(one), proxy.labels)) ??
+    own.find(isGeneral) ??
+    lookup(context.indexes.sidecarsByNamespace, context.mesh.rootNamespace).find(isGeneral)
+  );
+}
+
+function needsAddress(sidecar: Sidecar): boolean {
+  return (sidecar.spec.ingress ?? []).some((listener) =>
+    ["0.0.0.0:", "[::]:"].some((prefix) => (listener.defaultEndpoint ?? "").startsWith(prefix)),
+  );
+}
+
+function gatewaysOf(context: PushContext, proxy: Proxy): ObjectKey[] {
+  return allGateways(context)
+    .filter((gateway) => matchesAll(gateway.spec.selector ?? {}, proxy.labels))
+    .map((gateway) => gateway.key);
+}
+
+function mentionedLabels(context: PushContext, labels: Labels): Labels {
+  return Object.fromEntries(
+    Object.entries(labels).filter(([name]) => context.indexes.rulesByLabelName.lists.has(name)),
+  );
+}
+
+/** Services that lead to the proxy's workload: by endpoint address, and by selector. */
+function targetsOf(context: PushContext, proxy: Proxy): ServiceTarget[] {
+  const targets = new Map<string, ServiceTarget>();
+  const add = (service: Service, port: ServicePort, targetPort: number): void => {
+    if (port.protocol === "UDP") return;
+    targets.set(`${service.key}:${port.number}:${targetPort}`, {
+      service: service.key,
+      source: service.source,
+      host: service.host,
+      port,
+      targetPort,
+    });
+  };
+  for (const address of proxy.addresses) {
+    for (const set of lookup(context.indexes.endpointsByAddress, address)) {
+      const endpoints = set.endpoints.filter((endpoint) => endpoint.address === address);
+      for (const service of lookup(context.indexes.servicesByHost, set.host)) {
+        if (service.namespace !== set.namespace || service.resolution === "dns") continue;
+        for (const port of service.ports) {
+          for (const endpoint of endpoints) {
+            const target = Object.hasOwn(endpoint.ports, port.name)
+              ? endpoint.ports[port.name]
+              : undefined;
+            if (target !== undefined) add(service, port, target);
+          }
+        }
+      }
+    }
+  }
+  for (const [service, port, target] of selectedPorts(context, proxy)) add(service, port, target);
+  return [...targets.values()].sort(
+    (left, right) =>
+      compareText(left.host, right.host) ||
+      left.port.number - right.port.number ||
+      left.targetPort - right.targetPort ||
+      compareText(left.service, right.service),
+  );
+}
+
+/** Ports of services whose selector matches, before the first EndpointSlice names the workload. */
+function* selectedPorts(
+  context: PushContext,
+  proxy: Proxy,
+): Generator<[Service, ServicePort, number]> {
+  const workload = proxy.addresses
+    .flatMap((address) => lookup(context.indexes.workloadsByAddress, address))
+    .find((one) => one.namespace === proxy.namespace);
+  for (const service of lookup(context.indexes.servicesByNamespace, proxy.namespace)) {
+    if (service.selector === undefined || Object.keys(service.selector).length === 0) continue;
+    if (!matchesAll(service.selector, workload?.labels ?? proxy.labels)) continue;
+    for (const port of service.ports) {
+      const target =
+        typeof port.targetPort === "number"
+          ? port.targetPort
+          : workload !== undefined && Object.hasOwn(workload.ports, port.targetPort)
+            ? workload.ports[port.targetPort]
+            : undefined;
+      if (target !== undefined) yield [service, port, target];
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/** What one scope sees of the world: services by host, and routing rules, after exportTo and Sidecar. */
+
+import { cached } from "./cached.ts";
+import { egressListeners, importsRule, importsService } from "./egress.ts";
+import type { MeshConfig } from "./mesh-config.ts";
+import { type Hostname, resolveHost } from "./name.ts";
+import { type Service, type Sidecar, type VirtualService, compareText } from "./object.ts";
+import { type ObjectIndex, lookup } from "./object-index.ts";
+import { ALL, type PushContext, hostsOf, objectOf } from "./push-context.ts";
+import type { ProxyScope } from "./scope.ts";
+import { isRuleVisible, isServiceVisible } from "./visibility.ts";
+
+/** Services of a scope, one a host, sorted by host. */
+export interface VisibleServices {
+  readonly list: readonly Service[];
+  readonly byHost: ReadonlyMap<Hostname, Service>;
+}
+
+/** The services that proxies of a scope may call. */
+export function visibleServices(context: PushContext, scope: ProxyScope): VisibleServices {
+  const { services, virtualServicesByGateway } = context.indexes;
+  const sidecar = sidecarOf(context, scope);
+  if (sidecar === undefined) return seenByNamespace(services, context.mesh, scope.namespace);
+  return seenThroughSidecar(
+    services,
+    virtualServicesByGateway,
+    sidecar,
+    context.mesh,
+    scope.namespace,
+  );
+}
+
+/** Routing rules for sidecars that a scope sees, oldest first. */
+export function visibleVirtualServices(
+  context: PushContext,
+  scope: ProxyScope,
+): readonly VirtualService[] {
+  return rulesOfMesh(
+    context.indexes.virtualServicesByGateway,
+    context.mesh,
+    scope.namespace,
+    sidecarOf(context, scope),
+  );
+}
+
+/** The Sidecar object of a scope. */
+export function sidecarOf(context: PushContext, scope: ProxyScope): Sidecar | undefined {
+  if (scope.sidecar === undefined) return undefined;
+  const object = objectOf(context, scope.sidecar);
+  return object?.kind === "Sidecar" ? object : undefined;
+}
+
+const seenByNamespace = cached(buildSeenByNamespace, 1024);
+const seenThroughSidecar = cached(buildSeenThroughSidecar, 1024);
+const rulesOfMesh = cached(buildRulesOfMesh, 1024);
+
+function buildSeenByNamespace(
+  services: ObjectIndex<Service>,
+  mesh: MeshConfig,
+  namespace: string,
+): VisibleServices {
+  const visible = lookup(services, ALL).filter((one) => isServiceVisible(one, mesh, namespace));
+  return onePerHost(visible, namespace);
+}
+
+/** The imported ones, and those that imported routing rules lead to. */
+function buildSeenThroughSidecar(
+  services: ObjectIndex<Service>,
+  virtualServices: ObjectIndex<VirtualService>,
+  sidecar: Sidecar,
+  mesh: MeshConfig,
+  namespace: string,
+): VisibleServices {
+  const hosts = egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts);
+  const destinations = new Set<string>(
+    rulesOfMesh(virtualServices, mesh, namespace, sidecar).flatMap((rule) =>
+      destinationsOf(rule, mesh.clusterDomain),
+    ),
+  );
+  const visible = lookup(services, ALL).filter(
+    (one) =>
+      isServiceVisible(one, mesh, namespace) &&
+      (importsService(hosts, one) || destinations.has(one.host)),
+  );
+  return onePerHost(visible, namespace);
+}
+
+function buildRulesOfMesh(
+  virtualServices: ObjectIndex<VirtualService>,
+  mesh: MeshConfig,
+  namespace: string,
+  sidecar: Sidecar | undefined,
+): readonly VirtualService[] {
+  const visible = lookup(virtualServices, "mesh").filter(
+    (rule) => (rule.spec.hosts ?? []).length > 0 && isRuleVisible(rule, mesh, namespace),
+  );
+  if (sidecar === undefined) return visible;
+  const hosts = egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts);
+  return visible.filter((rule) =>
+    importsRule(hosts, rule.namespace, hostsOf(rule, mesh.clusterDomain)),
+  );
+}
+
+/** Every host that a rule sends traffic to. */
+export function destinationsOf(rule: VirtualService, clusterDomain: string): Hostname[] {
+  const { http = [], tls = [], tcp = [] } = rule.spec;
+  const hosts = [
+    ...http.flatMap((one) => [
+      ...(one.route ?? []).map((to) => to.destination?.host),
+      one.mirror?.host,
+      ...(one.mirrors ?? []).map((to) => to.destination?.host),
+    ]),
+    ...[...tls, ...tcp].flatMap((one) => (one.route ?? []).map((to) => to.destination?.host)),
+  ];
+  return hosts
+    .filter((host) => host !== undefined)
+    .map((host) => resolveHost(host, rule.namespace, clusterDomain));
+}
+
+/** Of one host: the reader's own namespace first, then the order of the index. */
+function onePerHost(services: readonly Service[], namespace: string): VisibleServices {
+  const byHost = new Map<Hostname, Service>();
+  for (const service of services) {
+    const first = byHost.get(service.host);
+    if (first === undefined || (service.namespace === namespace && first.namespace !== namespace)) {
+      byHost.set(service.host, service);
+    }
+  }
+  const list = [...byHost.values()].sort((left, right) => compareText(left.host, right.host));
+  return { list, byHost };
+}
