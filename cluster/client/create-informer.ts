@@ -9,6 +9,8 @@ import { delay } from "./clock.ts";
 import type { Change, CreateInformer, Informer, InformerOptions, Lister } from "./informer.ts";
 import { describeError, stderrLog } from "./log.ts";
 import { ObjectStore, objectKey } from "./object-store.ts";
+import type { Indexes } from "./object-store.ts";
+import { parseRevision } from "./own-writes.ts";
 
 const PAGE_SIZE = 500;
 /** A watch that ends sooner than this without an event counts as a failure. */
@@ -24,7 +26,8 @@ type WatchEnd = "resume" | "relist";
 export const createInformer: CreateInformer = (client, resource, options) =>
   new ListWatchInformer(client, resource, options ?? {});
 
-class ListWatchInformer<T extends AnyObject> implements Informer<T> {
+/** `createInformer`'s class, for those who need more than the contract offers. */
+export class ListWatchInformer<T extends AnyObject> implements Informer<T> {
   readonly resource: Resource<T>;
   readonly lister: Lister<T>;
   readonly synced: Promise<void>;
@@ -35,6 +38,7 @@ class ListWatchInformer<T extends AnyObject> implements Informer<T> {
   readonly #backoff = new Backoff({ baseMs: 20, maxMs: 1_000 });
   #markSynced: () => void = () => undefined;
   #resourceVersion: string | undefined;
+  #revision = 0n;
   #running: Promise<void> | undefined;
   #lastProblem = "";
 
@@ -47,6 +51,16 @@ class ListWatchInformer<T extends AnyObject> implements Informer<T> {
     this.synced = new Promise((resolve) => {
       this.#markSynced = resolve;
     });
+  }
+
+  /** The local copy has everything up to this revision. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** Adds indexes that aren't there yet. */
+  addIndexes(indexes: Indexes<T>): void {
+    this.#store.addIndexes(indexes);
   }
 
   onChange(handler: (change: Change<T>) => void): void {
@@ -96,7 +110,7 @@ class ListWatchInformer<T extends AnyObject> implements Informer<T> {
       resourceVersion = page.metadata.resourceVersion;
     } while (next !== undefined);
     for (const key of unseen) this.#drop(key);
-    this.#resourceVersion = resourceVersion ?? "0";
+    this.#advance(resourceVersion ?? "0");
     this.#lastProblem = "";
     this.#markSynced();
   }
@@ -120,14 +134,22 @@ class ListWatchInformer<T extends AnyObject> implements Informer<T> {
       }
       events += 1;
       this.#backoff.reset();
+      const { resourceVersion } = event.object.metadata;
       if (event.type === "DELETED") this.#drop(objectKey(event.object.metadata), event.object);
       else if (event.type !== "BOOKMARK") this.#put(event.object);
-      this.#resourceVersion = event.object.metadata.resourceVersion ?? this.#resourceVersion;
+      this.#advance(resourceVersion);
     }
     if (events === 0 && Date.now() - startedMs < SHORT_WATCH_MS) {
       await delay(this.#backoff.nextMs(), signal);
     }
     return "resume";
+  }
+
+  #advance(resourceVersion: string | undefined): void {
+    if (resourceVersion === undefined) return;
+    this.#resourceVersion = resourceVersion;
+    const revision = parseRevision(resourceVersion);
+    if (revision > this.#revision) this.#revision = revision;
   }
 
   #put(received: T): void {

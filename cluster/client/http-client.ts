@@ -311,8 +311,8 @@ function linkSignals(
 }
 
 function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.name === "AbortError" && error.cause instanceof Error
+  if (!Error.isError(error)) return String(error);
+  return error.name === "AbortError" && Error.isError(error.cause)
     ? error.cause.message
     : error.message;
 }

@@ -53,7 +53,7 @@ export class Http2Connection implements Connection {
       );
       this.#open += 1;
       stream.once("response", (headers) => {
-        resolve({ code: Number(headers[constants.HTTP2_HEADER_STATUS]), body: stream });
+        resolve({ code: Number(headers[constants.HTTP2_HEADER_STATUS]), body: bodyOf(stream) });
       });
       // Kept after the answer's head: a broken stream then fails its reader, not the process.
       stream.on("error", reject);
@@ -87,6 +87,14 @@ export class Http2Connection implements Connection {
         outstanding = false;
       });
     }, PING_INTERVAL_MS).unref();
+  }
+}
+
+/** Node ends the stream of a broken session like a finished one: the code tells them apart. */
+async function* bodyOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of stream) yield chunk as Buffer;
+  if (stream.aborted || (stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR) {
+    throw new Error(`connection broke within an answer${closeReason(stream)}`);
   }
 }
 

@@ -8,7 +8,7 @@ export const stderrLog: Log = (line) => {
 
 /** An error in one line: its message and those of its causes. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!Error.isError(error)) return String(error);
   const message = error.message === "" ? error.name : error.message;
   return error.cause === undefined || message.includes(describeError(error.cause))
     ? message

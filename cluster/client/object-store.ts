@@ -25,12 +25,24 @@ function keyOf(namespace: string | undefined, name: string): string {
 export class ObjectStore<T extends AnyObject> implements Lister<T> {
   readonly #objects = new Map<string, T>();
   readonly #namespaces = new Map<string, Map<string, T>>();
-  readonly #indexes: { name: string; valuesOf: (object: T) => readonly string[] }[];
+  readonly #indexes: { name: string; valuesOf: (object: T) => readonly string[] }[] = [];
   readonly #indexed = new Map<string, Map<string, Map<string, T>>>();
 
   constructor(indexes: Indexes<T> = {}) {
-    this.#indexes = Object.entries(indexes).map(([name, valuesOf]) => ({ name, valuesOf }));
-    for (const { name } of this.#indexes) this.#indexed.set(name, new Map());
+    this.addIndexes(indexes);
+  }
+
+  /** An index of a known name is left as it is. */
+  addIndexes(indexes: Indexes<T>): void {
+    for (const [name, valuesOf] of Object.entries(indexes)) {
+      if (this.#indexed.has(name)) continue;
+      const values = new Map<string, Map<string, T>>();
+      this.#indexes.push({ name, valuesOf });
+      this.#indexed.set(name, values);
+      for (const [key, object] of this.#objects) {
+        for (const value of valuesOf(object)) put(values, value, { key, object });
+      }
+    }
   }
 
   get size(): number {
