@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ContainerConfig, ContainerStatus } from "./container.ts";
+import { execToEnd, startExec } from "./exec.ts";
+import {
+  type RuntimeFixture,
+  createRuntimeFixture,
+  missingForContainers,
+} from "./testing/runtime-fixture.ts";
+
+const missing = await missingForContainers();
+if (missing !== undefined) process.stderr.write(`real containers are skipped: ${missing}\n`);
+const describeReal = missing === undefined ? describe : describe.skip;
+
+describeReal("containers by crun and conmon", () => {
+  let fixture: RuntimeFixture;
+
+  beforeAll(async () => {
+    fixture = await createRuntimeFixture();
+  });
+  afterAll(() => fixture.close());
+
+  async function run(script: string, changes: Partial<ContainerConfig> = {}): Promise<string> {
+    const { containers } = fixture.runtime;
+    const id = await containers.createContainer(await fixture.config(script, changes));
+    await containers.startContainer(id);
+    return id;
+  }
+
+  async function ended(id: string): Promise<ContainerStatus> {
+    for (let waited = 0; waited < 10_000; waited += 10) {
+      const status = fixture.runtime.containers.get(id);
+      if (status?.state === "exited") return status;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error("the container has not ended within 10 s");
+  }
+
+  async function output(script: string, changes: Partial<ContainerConfig> = {}): Promise<string> {
+    const logPath = join(fixture.stateDir, "logs", `${Math.random()}.log`);
+    const id = await run(script, { ...changes, logPath });
+    await ended(id);
+    await fixture.runtime.containers.removeContainer(id);
+    const lines = (await readFile(logPath, "utf8")).split("\n");
+    return lines.map((line) => line.split(" ").slice(3).join(" ")).join("\n");
+  }
+
+  test("a container's exit code, reason and log come out", async () => {
+    const id = await run("echo hello; echo $FROM_IMAGE $HOSTNAME >&2; exit 3");
+    const status = await ended(id);
+    expect(status).toMatchObject({ state: "exited", exitCode: 3, reason: "Error" });
+    const log = await readFile(status.logPath, "utf8");
+    expect(log).toMatch(/stdout F hello\n.*stderr F yes example\n/);
+    await fixture.runtime.containers.removeContainer(id);
+    expect(fixture.runtime.containers.get(id)).toBeUndefined();
+  });
+
+  test("a host image hides homes, the state folder and secrets, and starts afresh", async () => {
+    const script = `ls -a /root /home /tmp /run /var/lib; cat /etc/shadow; ls /work ${fixture.stateDir};
+      echo mine > /etc/written; ls /opt/example/bin/env; head -1 /etc/passwd`;
+    const text = await output(script);
+    expect(text).toContain("/etc/shadow: No such file");
+    expect(text).toContain(`${fixture.stateDir}': No such file`);
+    expect(text).toContain("'/work': No such file");
+    expect(text).toContain("/opt/example/bin/env\nroot:");
+    expect(text).not.toMatch(/\.ssh|\.bashrc|\.cache/);
+    await expect(readFile("/etc/written")).rejects.toThrow("ENOENT");
+  });
+
+  test("user, capabilities, limits and read-only roots are applied", async () => {
+    const security = {
+      ...(await fixture.config("")).security,
+      uid: 1337,
+      gid: 1338,
+      supplementalGroups: [1339],
+      readOnlyRoot: true,
+      noNewPrivileges: true,
+      dropCapabilities: ["ALL"],
+      addCapabilities: ["NET_ADMIN"],
+    };
+    const script = "id -u; id -G; grep -E 'CapBnd|NoNewPrivs' /proc/self/status; touch /x";
+    const text = await output(script, { security });
+    expect(text).toMatch(/1337\n1338 1339\nCapBnd:\t0000000000001000\nNoNewPrivs:\t1\n/);
+    expect(text).toContain("Read-only file system");
+  });
+
+  test("a container over its memory limit is OOMKilled", async () => {
+    const id = await run("exec tail /dev/zero", { resources: { memoryLimitBytes: 16 << 20 } });
+    expect(await ended(id)).toMatchObject({ exitCode: 137, reason: "OOMKilled" });
+  });
+
+  test("a command that doesn't exist is refused in the runtime's words", async () => {
+    const config = await fixture.config("", { command: ["/nonexistent"], args: [] });
+    await expect(run("", config)).rejects.toMatchObject({
+      message: expect.stringContaining("/nonexistent"),
+    });
+    expect(fixture.runtime.containers.list().filter(({ state }) => state === "created")).toEqual(
+      [],
+    );
+  });
+
+  test("exec runs beside the process, with its exit code, streams and stdin", async () => {
+    const id = await run("sleep 60", { identity: { ...(await identity()), name: "exec" } });
+    const target = fixture.runtime.execTarget(id);
+    const result = await execToEnd(target, ["sh", "-c", "echo out; echo err >&2; exit 7"], 5000);
+    expect(result).toEqual({
+      exitCode: 7,
+      output: expect.stringMatching(/out\n|err\n/),
+      timedOut: false,
+    });
+    const session = await startExec(target, { command: ["cat"], tty: false, stdin: true });
+    session.stdin?.end("through cat");
+    const chunks: Buffer[] = [];
+    for await (const chunk of session.stdout) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).toString()).toBe("through cat");
+    expect(await session.exitCode).toBe(0);
+    const slow = await execToEnd(target, ["sleep", "30"], 200);
+    expect(slow.timedOut).toBe(true);
+    await expect(execToEnd(target, ["/nonexistent"], 5000)).rejects.toThrow("/nonexistent");
+  });
+
+  test("exec on a terminal knows its size", async () => {
+    const id = await run("sleep 60", { identity: { ...(await identity()), name: "tty" } });
+    const session = await startExec(fixture.runtime.execTarget(id), {
+      command: ["sh", "-c", "tty; echo ready; read line; stty size; exit 5"],
+      tty: true,
+      stdin: true,
+    });
+    let text = "";
+    session.stdout.on("data", (chunk: Buffer) => (text += chunk.toString()));
+    for (let waited = 0; !text.includes("ready") && waited < 5000; waited += 10) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await session.resize(99, 33);
+    session.stdin?.write("go\n");
+    expect(await session.exitCode).toBe(5);
+    expect(text).toContain("/dev/pts/0");
+    expect(text).toContain("33 99");
+  });
+
+  test("a new agent takes containers over, running or ended meanwhile", async () => {
+    const { containers } = fixture.runtime;
+    const running = await run("sleep 60", { identity: { ...(await identity()), name: "stays" } });
+    const ending = await run("sleep 0.3; exit 4", {
+      identity: { ...(await identity()), name: "ends" },
+    });
+    containers.stop();
+    const pid = containers.get(running)?.pid;
+    const broken = join(fixture.stateDir, "nodes/node-1/containers", "f".repeat(64));
+    await import("node:fs/promises").then(({ mkdir }) => mkdir(broken));
+    await writeFile(join(broken, "container.json"), "{not json");
+    await fixture.restart();
+    expect(fixture.runtime.containers.get(running)).toMatchObject({ state: "running", pid });
+    expect(await ended(ending)).toMatchObject({ exitCode: 4 });
+    expect(fixture.problems.join()).toContain("f".repeat(64));
+    await expect(readdir(broken)).rejects.toThrow("ENOENT");
+  });
+
+  test("stop sends the signal, waits for the grace, then kills", async () => {
+    const { containers } = fixture.runtime;
+    const polite = await run("trap 'exit 9' TERM; while :; do sleep 0.05; done");
+    await containers.stopContainer(polite, { graceMs: 5000 });
+    expect(containers.get(polite)).toMatchObject({ exitCode: 9 });
+    const deaf = await run("trap '' TERM; while :; do sleep 0.05; done");
+    await containers.stopContainer(deaf, { graceMs: 100 });
+    expect(containers.get(deaf)).toMatchObject({ exitCode: 137, reason: "Error" });
+  });
+
+  async function identity(): Promise<ContainerConfig["identity"]> {
+    return (await fixture.config("")).identity;
+  }
+});
