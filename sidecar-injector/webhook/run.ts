@@ -1,0 +1,103 @@
+/** The injector as an HTTPS server for the API server's admission. */
+
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import { type Log, stderrLog } from "#cluster/client/log.ts";
+import { DEFAULT_CONFIG, type InjectorConfig } from "#sidecar-injector/inject/config.ts";
+import { answerReview } from "./review.ts";
+
+export interface WebhookOptions {
+  /** On 127.0.0.1; 0 takes a free one. */
+  port: number;
+  certFile: string;
+  keyFile: string;
+  signal: AbortSignal;
+  /** CLUSTER_ID of the proxies; Istio's `Kubernetes` when absent. */
+  clusterName?: string;
+  config?: InjectorConfig;
+  /** Called once connections are accepted. */
+  onListening?: (port: number) => void;
+  /** A line a decision. */
+  log?: Log;
+}
+
+/** Largest review: an API server's own limit of an object is 1.5 MiB, doubled by oldObject. */
+const MAX_BODY_BYTES = 3 * 1024 * 1024;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Serves `POST /inject` and `GET /ready` until the signal aborts, then ends open requests. */
+export async function runWebhook(options: WebhookOptions): Promise<void> {
+  const { signal, log = stderrLog } = options;
+  const base = options.config ?? DEFAULT_CONFIG;
+  const config = { ...base, clusterId: options.clusterName ?? base.clusterId };
+  const [cert, key] = await Promise.all([readFile(options.certFile), readFile(options.keyFile)]);
+  if (signal.aborted) return;
+  const server = createServer(
+    { cert, key, minVersion: "TLSv1.2", requestTimeout: REQUEST_TIMEOUT_MS },
+    (request, response) => {
+      answer(request, response, config, log).catch((error: unknown) => {
+        log(`injector: ${error instanceof Error ? error.message : String(error)}`);
+        send(response, 500, "text/plain", "the injector failed\n");
+      });
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.once("close", resolve);
+    const stop = (): void => {
+      server.close();
+      server.closeIdleConnections();
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    server.listen(options.port, "127.0.0.1", () => {
+      options.onListening?.((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  config: InjectorConfig,
+  log: Log,
+): Promise<void> {
+  const path = (request.url ?? "/").split("?", 1)[0];
+  if (request.method === "GET" && path === "/ready") return send(response, 200, "text/plain", "ok");
+  if (request.method !== "POST" || path !== "/inject") {
+    return send(response, 404, "text/plain", "POST an AdmissionReview to /inject\n");
+  }
+  const body = await readBody(request);
+  if (body === undefined) return send(response, 413, "text/plain", "the review is too large\n");
+  const result = answerReview(parseJson(body), config);
+  if (!result.ok) return send(response, 400, "text/plain", `${result.message}\n`);
+  log(result.log);
+  return send(response, 200, "application/json", JSON.stringify(result.review));
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BODY_BYTES) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Undefined where the text is no JSON, which no review is. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function send(response: ServerResponse, code: number, type: string, body: string): void {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(code, { "content-type": type, "content-length": Buffer.byteLength(body) });
+  response.end(body);
+}
