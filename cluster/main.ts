@@ -42,7 +42,6 @@ async function main(): Promise<void> {
       port: config.webhookPort,
       certFile: config.webhookServing.certFile,
       keyFile: config.webhookServing.keyFile,
-      client,
       clusterName: config.clusterName,
       signal,
     }),
