@@ -1,5 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import { canMakeNamespaces, runOnFakeHost } from "#cluster/network/testing/fake-host.ts";
+import {
+  canMakeNamespaces,
+  runInNamespace,
+  withFakeHost,
+} from "#cluster/network/testing/fake-host.ts";
 
 const story = new URL("./testing/fabric-story.ts", import.meta.url).pathname;
 const withRoot = canMakeNamespaces ? test : test.skip;
@@ -9,7 +13,7 @@ describe("fabric (needs root)", () => {
     "a cluster of two nodes is made, connected and removed without a trace",
     async () => {
       const name = `lt-h5-${process.pid}`;
-      expect(await runOnFakeHost(story, [name])).toEqual({
+      expect(await withFakeHost((host) => runInNamespace(host, [story, name]))).toEqual({
         reached: {
           hostToPod: true,
           hostToPodOfNode2: true,

@@ -16,6 +16,13 @@ import { deleteNamespaces, ignoreGone, listNamespaces } from "./namespaces.ts";
 const BRIDGE = "br0";
 /** The fabric's end of the host's link. */
 const HOST_PORT = "host";
+/**
+ * Reverse path checks drop translated packets of some hosts' defaults; redirects would tell the host
+ * to reach a Service past the node that translates it.
+ */
+const OFF_IN_NODES = ["rp_filter", "send_redirects"].flatMap((key) =>
+  ["all", "default", "eth0"].map((link) => `net/ipv4/conf/${link}/${key}`),
+);
 /** The kernel removes links of a deleted namespace in the background. */
 const REMOVAL_MS = 5_000;
 
@@ -70,12 +77,7 @@ export async function createNode(
   const plan = planNode(network, index);
   const namespace = nodeNamespaceOf(network, nodeName);
   await createNodeLink(request, namespace);
-  await writeSysctls(
-    namespace,
-    ["net/ipv4/conf/all/rp_filter", "net/ipv4/conf/default/rp_filter"],
-    "0",
-    signal,
-  );
+  await writeSysctls(namespace, OFF_IN_NODES, "0", signal);
   await writeSysctls(namespace, ["net/ipv4/ip_forward"], "1", signal);
   await applyIp(
     [
