@@ -59,7 +59,7 @@ export interface PkiOptions {
 
 /** Reads what is still good in `dir` and makes the rest. */
 export async function ensurePki(options: PkiOptions): Promise<ClusterPki> {
-  x509.cryptoProvider.set(webcrypto as unknown as Crypto);
+  x509.cryptoProvider.set(webcrypto);
   const { dir, network } = options;
   const authority = await ensureAuthority(dir);
   const issue = (subject: Subject): Promise<PkiFiles> => ensureLeaf(dir, authority, subject);
@@ -158,12 +158,12 @@ async function ensureAuthority(dir: string): Promise<Authority> {
           x509.KeyUsageFlags.digitalSignature,
         true,
       ),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as CryptoKey),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  await writeAtomically(keyFile, await exportKey(keys.privateKey as CryptoKey));
+  await writeAtomically(keyFile, await exportKey(keys.privateKey));
   await writeAtomically(certFile, `${certificate.toString("pem")}\n`, 0o644);
-  return { certificate, key: keys.privateKey as CryptoKey };
+  return { certificate, key: keys.privateKey };
 }
 
 async function ensureLeaf(dir: string, authority: Authority, subject: Subject): Promise<PkiFiles> {
@@ -190,11 +190,11 @@ async function ensureLeaf(dir: string, authority: Authority, subject: Subject): 
     issuer: authority.certificate.subject,
     ...validity(LEAF_DAYS),
     signingAlgorithm: SIGNING,
-    publicKey: keys.publicKey as CryptoKey,
+    publicKey: keys.publicKey,
     signingKey: authority.key,
     extensions: leafExtensions(subject),
   });
-  await writeAtomically(files.keyFile, await exportKey(keys.privateKey as CryptoKey));
+  await writeAtomically(files.keyFile, await exportKey(keys.privateKey));
   await writeAtomically(files.certFile, `${certificate.toString("pem")}\n`, 0o644);
   return files;
 }
@@ -250,7 +250,7 @@ function serialNumber(): string {
 async function ensureSigningKey(file: string): Promise<string> {
   if ((await readIfThere(file)) === undefined) {
     const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
-    await writeAtomically(file, await exportKey(keys.privateKey as CryptoKey));
+    await writeAtomically(file, await exportKey(keys.privateKey));
   }
   return file;
 }
@@ -258,12 +258,12 @@ async function ensureSigningKey(file: string): Promise<string> {
 async function exportKey(key: CryptoKey): Promise<string> {
   const der = await webcrypto.subtle.exportKey("pkcs8", key);
   const pem = createPrivateKey({ key: Buffer.from(der), format: "der", type: "pkcs8" });
-  return pem.export({ type: "pkcs8", format: "pem" }).toString();
+  return pem.export({ type: "pkcs8", format: "pem" });
 }
 
 async function importKey(pem: string): Promise<CryptoKey> {
   const der = createPrivateKey(pem).export({ type: "pkcs8", format: "der" });
-  return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, true, ["sign"]) as Promise<CryptoKey>;
+  return webcrypto.subtle.importKey("pkcs8", der, ALGORITHM, true, ["sign"]);
 }
 
 async function readIfThere(file: string): Promise<string | undefined> {

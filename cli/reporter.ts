@@ -4,7 +4,7 @@
 export interface Reporter {
   /** Runs a step and prints it with its duration; a failing step is printed and rethrown. */
   step<T>(title: string, work: (detail: (text: string) => void) => Promise<T>): Promise<T>;
-  line(text: string): void;
+  readonly line: (text: string) => void;
 }
 
 /** A reporter that hands finished lines to `print`. */

@@ -353,10 +353,12 @@ function emitTypeScript(sources: Source[], messages: Record<string, { fields: Fi
       if (owner(name) !== source) continue;
       body.push(emitInterface(name, messages, { source, owner, used }));
     }
-    const header = [...used].toSorted().map(([module, names]) => {
-      const list = [...names].toSorted().join(", ");
-      return `import type { ${list} } from "./${module}.ts";`;
-    });
+    const header = [...used]
+      .toSorted(([a], [b]) => a.localeCompare(b))
+      .map(([module, names]) => {
+        const list = [...names].toSorted().join(", ");
+        return `import type { ${list} } from "./${module}.ts";`;
+      });
     if (body.some((text) => text.includes("meta."))) {
       header.unshift(`import type * as meta from "../meta.ts";`);
     }

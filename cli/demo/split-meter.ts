@@ -67,15 +67,17 @@ export interface SplitMeterOptions {
 export async function runSplitMeter(options: SplitMeterOptions): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   let snapshot: SplitSnapshot = { counts: {}, failed: 0, wanted: {} };
+  const count = async (): Promise<void> => {
+    const into = snapshot;
+    try {
+      const version = await askVersion(options.url, agent);
+      into.counts[version] = (into.counts[version] ?? 0) + 1;
+    } catch {
+      into.failed += 1;
+    }
+  };
   const requests = setInterval(() => {
-    askVersion(options.url, agent).then(
-      (version) => {
-        snapshot.counts[version] = (snapshot.counts[version] ?? 0) + 1;
-      },
-      () => {
-        snapshot.failed += 1;
-      },
-    );
+    void count();
   }, REQUEST_INTERVAL_MS);
   try {
     while (!options.signal.aborted) {

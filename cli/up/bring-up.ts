@@ -11,7 +11,8 @@ import { ensureEnvoy } from "#cli/setup/envoy.ts";
 import { ensurePackages } from "#cli/setup/packages.ts";
 import type { Supervisor } from "#cli/supervisor/supervisor.ts";
 import { controlPlane, dns, localhostGateway, nodeAgent, pilot } from "./components.ts";
-import type { PreparedCluster, UpOptions } from "./prepare.ts";
+import type { UpOptions } from "./options.ts";
+import type { PreparedCluster } from "./prepare.ts";
 import { prepareCluster } from "./prepare.ts";
 import { waitFor } from "./wait-for.ts";
 

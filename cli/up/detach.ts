@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import path from "node:path";
 import type { StatePaths } from "#cli/state.ts";
-import type { UpCommandOptions } from "./run-up.ts";
+import type { UpCommandOptions } from "./options.ts";
 
 /** What a detached supervisor says over its IPC channel. */
 type Message =

@@ -15,7 +15,7 @@ import { readHostRanges } from "#cluster/network/host-ranges.ts";
 import { chooseClusterNetwork, planNode } from "#cluster/network/plan.ts";
 import type { ClusterPki } from "#cli/pki.ts";
 import { ensurePki } from "#cli/pki.ts";
-import type { ClusterOptions, ClusterRecord, StatePaths } from "#cli/state.ts";
+import type { ClusterRecord, StatePaths } from "#cli/state.ts";
 import {
   UsageError,
   isMissing,
@@ -25,13 +25,8 @@ import {
   writeAtomically,
 } from "#cli/state.ts";
 import { imagesText } from "./images.ts";
+import type { UpOptions } from "./options.ts";
 import { kubeconfigText } from "./kubeconfig.ts";
-
-export interface UpOptions extends ClusterOptions {
-  /** Absent: as many as the last time, at first one. */
-  nodes?: number;
-  apiPort?: number;
-}
 
 /** A node with the file of its agent's configuration. */
 export interface PreparedNode {

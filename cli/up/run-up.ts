@@ -14,14 +14,7 @@ import {
 } from "#cli/supervisor/supervisor.ts";
 import { layGround, startProcesses } from "./bring-up.ts";
 import { detach, parentPrint, tellParent } from "./detach.ts";
-import type { UpOptions } from "./prepare.ts";
-
-export type UpCommandOptions = UpOptions & {
-  demo: boolean;
-  detach: boolean;
-  /** Set in the process that `--detach` leaves running. */
-  supervise?: boolean;
-};
+import type { UpCommandOptions } from "./options.ts";
 
 /** Returns the exit code: 0 after a clean stop (or, detached, once all is ready). */
 export async function runUp(options: UpCommandOptions): Promise<number> {

@@ -18,7 +18,9 @@ async function machineState(): Promise<Record<string, string>> {
     .map((line) => line.split(" ").slice(1, 3).join(" "));
   const cgroups = await Promise.all(
     (await readdir("/sys/fs/cgroup")).map(async (controller) => {
-      const below = await readdir(path.join("/sys/fs/cgroup", controller)).catch(() => []);
+      const below = await readdir(path.join("/sys/fs/cgroup", controller)).catch(
+        (): string[] => [],
+      );
       return `${controller}: ${below.includes("lateen") ? "lateen" : ""}`;
     }),
   );

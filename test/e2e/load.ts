@@ -70,15 +70,15 @@ export interface Load {
 export function startLoad(url: string, concurrency = 4): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const answers: Answer[] = [];
-  let running = true;
+  const stopped = new AbortController();
   const worker = async (): Promise<void> => {
-    while (running) answers.push(await ask(url, { agent }));
+    while (!stopped.signal.aborted) answers.push(await ask(url, { agent }));
   };
   const workers = Promise.all(Array.from({ length: concurrency }, worker));
   return {
     answers,
     async stop() {
-      running = false;
+      stopped.abort();
       await workers;
       agent.destroy();
       return answers;
