@@ -21,6 +21,8 @@ export interface TestCluster {
   name: string;
   home: string;
   kubeconfig: string;
+  /** What `lateen up` printed. */
+  upOutput: string;
   status(): Promise<ClusterStatus>;
   /** Runs the user's kubectl against the cluster; `input` goes to its stdin. */
   kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
@@ -84,6 +86,7 @@ export async function startCluster(name: string, args: readonly string[]): Promi
     name,
     home,
     kubeconfig,
+    upOutput: up.stdout,
     kubectl,
     async status() {
       const { stdout } = await lateen(["status", "-o", "json", ...where]);
