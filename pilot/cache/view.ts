@@ -1,0 +1,28 @@
+/** The seam between the room that makes resources and the one that sends them. */
+
+import type { Protocol } from "./shared-frames.ts";
+import type { ResourceTable } from "./table.ts";
+import type { TypeUrl } from "./type-url.ts";
+
+/** What one connected proxy sees, kept up to date until it is closed. */
+export interface ProxyView {
+  /** For metrics and dumps. */
+  readonly proxyId: string;
+  /**
+   * The tables that make up a type; no name is in two of them. Other tables than the last time mean
+   * that the proxy's class has changed. Tables may be filled at the first call.
+   */
+  tables(type: TypeUrl): readonly ResourceTable[];
+  close(): void;
+}
+
+export interface OpenOptions {
+  protocol: Protocol;
+  /** Called when tables of the view have changed or are others; never from within `open`. */
+  onChange: () => void;
+}
+
+export type OpenResult = { ok: true; view: ProxyView } | { ok: false; message: string };
+
+/** Opens the view of a proxy by what it says about itself: an Envoy `Node` as ProtoJSON, untrusted. */
+export type OpenView = (node: Record<string, unknown>, options: OpenOptions) => OpenResult;

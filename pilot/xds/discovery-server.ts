@@ -1,0 +1,89 @@
+/** The discovery service: ADS streams over gRPC, each with the view of its proxy. */
+
+import { startGrpcServer } from "./grpc-server.ts";
+import type { CallHandler, GrpcCall, GrpcServer } from "./grpc-server.ts";
+import { DiscoveryStream } from "./stream.ts";
+import type { StreamEvents } from "./stream.ts";
+import { SharedFrames } from "#pilot/cache/shared-frames.ts";
+import type { Protocol } from "#pilot/cache/shared-frames.ts";
+import type { OpenView } from "#pilot/cache/view.ts";
+
+export interface DiscoveryServerOptions {
+  address: string;
+  /** 0 takes any free port. */
+  port: number;
+  /** PEM; plaintext without. */
+  tls?: { cert: string; key: string };
+  openView: OpenView;
+  events: StreamEvents;
+  log: (line: string) => void;
+}
+
+export interface DiscoveryServer {
+  readonly address: string;
+  readonly port: number;
+  /** Streams that are open now, oldest first. */
+  streams(): readonly DiscoveryStream[];
+  close(): Promise<void>;
+}
+
+const SERVICE = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
+const MAX_REQUEST_BYTES = 16 * 1024 * 1024;
+const MAX_CONNECTIONS = 10_000;
+const KEEPALIVE_MS = 30_000;
+const TICK_MS = 1000;
+
+/** Resolves once it listens. */
+export async function startDiscoveryServer(
+  options: DiscoveryServerOptions,
+): Promise<DiscoveryServer> {
+  const streams = new Set<DiscoveryStream>();
+  const frames = new SharedFrames();
+  const open = (protocol: Protocol, call: GrpcCall): CallHandler => {
+    const stream = new DiscoveryStream({
+      protocol,
+      peer: call.peer,
+      openView: options.openView,
+      frames,
+      events: options.events,
+      log: options.log,
+      now: () => performance.now(),
+      send: (parts) => call.send(parts),
+      end: (code, message) => call.end(code, message),
+    });
+    streams.add(stream);
+    return {
+      onMessage: (message) => stream.onMessage(message),
+      onEnd() {
+        streams.delete(stream);
+        stream.onEnd();
+      },
+    };
+  };
+  const server: GrpcServer = await startGrpcServer({
+    address: options.address,
+    port: options.port,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    methods: new Map([
+      [`${SERVICE}/StreamAggregatedResources`, (call: GrpcCall) => open("sotw", call)],
+      [`${SERVICE}/DeltaAggregatedResources`, (call: GrpcCall) => open("delta", call)],
+    ]),
+    maxMessageBytes: MAX_REQUEST_BYTES,
+    maxConnections: MAX_CONNECTIONS,
+    keepaliveMs: KEEPALIVE_MS,
+    log: options.log,
+  });
+  const ticker = setInterval(() => {
+    for (const stream of streams) stream.tick();
+  }, TICK_MS);
+  ticker.unref();
+  return {
+    address: server.address,
+    port: server.port,
+    streams: () => [...streams],
+    async close() {
+      clearInterval(ticker);
+      await server.close();
+    },
+  };
+}

@@ -1,0 +1,212 @@
+/**
+ * A gRPC server for streams, on Node's HTTP/2. It exists because a message is sent here as a list of
+ * buffers that all streams share: `@grpc/grpc-js` copies each message for each stream
+ * (docs/decisions: 630 MB for a hundred proxies at 1,000 services).
+ */
+
+import http2 from "node:http2";
+import type { Http2Session, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { FrameReader, STATUS, encodeStatusMessage, frameHead } from "./grpc-frames.ts";
+
+/** One call from a client, open until either side ends it. */
+export interface GrpcCall {
+  /** `address:port` of the client. */
+  readonly peer: string;
+  /** Sends one message; buffers are not copied and must not change. */
+  send(parts: readonly Buffer[]): void;
+  /** Ends the call with a grpc-status. */
+  end(code: number, message: string): void;
+}
+
+export interface CallHandler {
+  onMessage(message: Buffer): void;
+  /** Called once, whichever side ended it. */
+  onEnd(): void;
+}
+
+export interface GrpcServerOptions {
+  address: string;
+  port: number;
+  /** PEM; plaintext without. */
+  tls?: { cert: string; key: string };
+  /** Path (`/package.Service/Method`) → what handles a call of it. */
+  methods: ReadonlyMap<string, (call: GrpcCall) => CallHandler>;
+  maxMessageBytes: number;
+  maxConnections: number;
+  keepaliveMs: number;
+  log: (line: string) => void;
+}
+
+export interface GrpcServer {
+  readonly address: string;
+  readonly port: number;
+  /** Ends all calls as UNAVAILABLE, so that clients go elsewhere, and closes. */
+  close(): Promise<void>;
+}
+
+/** Messages up to this size go out in one piece. */
+const COALESCE_BYTES = 16 * 1024;
+const CLOSE_GRACE_MS = 1000;
+
+/** Resolves once it listens. */
+export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  const settings = { maxConcurrentStreams: 64, initialWindowSize: 1 << 20 };
+  // Outstanding responses are bounded by the streams' protocol, not by Node's own accounting, which
+  // would refuse further streams of a connection.
+  const common = { settings, maxSessionMemory: Number.MAX_SAFE_INTEGER };
+  const server =
+    options.tls === undefined
+      ? http2.createServer(common)
+      : http2.createSecureServer({ ...common, ...options.tls, minVersion: "TLSv1.2" });
+  server.maxConnections = options.maxConnections;
+  const sessions = new Set<ServerHttp2Session>();
+  const calls = new Set<GrpcCall>();
+  server.on("session", (session) => {
+    sessions.add(session);
+    session.on("error", (error) => options.log(`connection: ${error.message}`));
+    session.once("close", () => sessions.delete(session));
+    keepAlive(session, options.keepaliveMs);
+  });
+  server.on("sessionError", (error) => options.log(`connection: ${error.message}`));
+  server.on("stream", (stream: ServerHttp2Stream, headers: http2.IncomingHttpHeaders) =>
+    handleStream(stream, headers, { options, calls }),
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.address, resolve);
+  });
+  server.on("error", (error) => options.log(`server: ${error.message}`));
+  const bound = server.address() as AddressInfo;
+  return {
+    address: bound.address,
+    port: bound.port,
+    close: () => closeServer(server, { sessions, calls }),
+  };
+}
+
+interface Open {
+  sessions: Set<ServerHttp2Session>;
+  calls: Set<GrpcCall>;
+}
+
+async function closeServer(
+  server: { close(done: () => void): unknown },
+  { sessions, calls }: Open,
+): Promise<void> {
+  for (const call of calls) call.end(STATUS.UNAVAILABLE, "the server is shutting down");
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const session of sessions) session.close();
+  const force = setTimeout(() => {
+    for (const session of sessions) session.destroy();
+  }, CLOSE_GRACE_MS);
+  await closed;
+  clearTimeout(force);
+}
+
+/** A peer that doesn't answer a ping until the next is due is gone. */
+function keepAlive(session: Http2Session, everyMs: number): void {
+  let answered = true;
+  const timer = setInterval(() => {
+    if (!answered) {
+      session.destroy();
+      return;
+    }
+    answered = false;
+    session.ping((error) => {
+      answered = error === null;
+    });
+  }, everyMs);
+  timer.unref();
+  session.once("close", () => clearInterval(timer));
+}
+
+interface Context {
+  options: GrpcServerOptions;
+  calls: Set<GrpcCall>;
+}
+
+function handleStream(
+  stream: ServerHttp2Stream,
+  headers: http2.IncomingHttpHeaders,
+  { options, calls }: Context,
+): void {
+  stream.on("error", (error) => options.log(`stream: ${error.message}`));
+  const open = options.methods.get(headers[":path"] ?? "");
+  const isGrpc = headers["content-type"]?.startsWith("application/grpc") ?? false;
+  if (open === undefined || !isGrpc || headers[":method"] !== "POST") {
+    refuse(stream, isGrpc ? STATUS.UNIMPLEMENTED : undefined);
+    return;
+  }
+  let status = { code: STATUS.OK as number, message: "" };
+  let ended = false;
+  stream.respond(
+    { ":status": 200, "content-type": "application/grpc", "grpc-accept-encoding": "identity" },
+    { waitForTrailers: true },
+  );
+  stream.on("wantTrailers", () => {
+    const message =
+      status.message === "" ? {} : { "grpc-message": encodeStatusMessage(status.message) };
+    stream.sendTrailers({ "grpc-status": String(status.code), ...message });
+  });
+  const call: GrpcCall = {
+    peer: `${stream.session?.socket.remoteAddress}:${stream.session?.socket.remotePort}`,
+    send: (parts) => sendMessage(stream, parts),
+    end(code, message) {
+      if (ended) return;
+      ended = true;
+      status = { code, message };
+      if (!stream.destroyed) stream.end();
+    },
+  };
+  calls.add(call);
+  const handler = open(call);
+  const reader = new FrameReader(options.maxMessageBytes);
+  stream.on("data", (chunk: Buffer) => {
+    if (ended) return;
+    const problem = reader.push(chunk, (message) => {
+      if (!ended) guard(call, options.log, () => handler.onMessage(message));
+    });
+    if (problem !== undefined) call.end(problem.code, problem.message);
+  });
+  stream.on("end", () => call.end(STATUS.OK, ""));
+  stream.once("close", () => {
+    ended = true;
+    calls.delete(call);
+    handler.onEnd();
+  });
+}
+
+/** A bug that one call brings up ends that call only. */
+function guard(call: GrpcCall, log: (line: string) => void, handle: () => void): void {
+  try {
+    handle();
+  } catch (error) {
+    log(`${call.peer}: ${error instanceof Error ? error.stack : String(error)}`);
+    call.end(STATUS.INTERNAL, "internal error");
+  }
+}
+
+function refuse(stream: ServerHttp2Stream, code: number | undefined): void {
+  if (code === undefined) {
+    stream.respond({ ":status": 415 }, { endStream: true });
+    return;
+  }
+  stream.respond(
+    { ":status": 200, "content-type": "application/grpc", "grpc-status": String(code) },
+    { endStream: true },
+  );
+}
+
+function sendMessage(stream: ServerHttp2Stream, parts: readonly Buffer[]): void {
+  if (stream.destroyed || stream.writableEnded) return;
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const pieces = [frameHead(length), ...parts];
+  if (length <= COALESCE_BYTES) {
+    stream.write(Buffer.concat(pieces));
+    return;
+  }
+  stream.cork();
+  for (const piece of pieces) stream.write(piece);
+  stream.uncork();
+}

@@ -1,0 +1,251 @@
+import { describe, expect, test } from "@jest/globals";
+import type { Protocol } from "#pilot/cache/shared-frames.ts";
+import { CLUSTER, ENDPOINTS, LISTENER, ROUTES, VIRTUAL_HOST } from "#pilot/cache/type-url.ts";
+import { StreamHarness, resource } from "./testing/stream-harness.ts";
+
+const cds = (name: string, content = "") => resource(CLUSTER, name, content);
+const eds = (name: string, content = "") => resource(ENDPOINTS, name, content);
+const lds = (name: string, content = "") => resource(LISTENER, name, content);
+const rds = (name: string, content = "") => resource(ROUTES, name, content);
+
+/** A client that has two clusters, their endpoints, a listener and its routes, all acknowledged. */
+function configured(protocol: Protocol): StreamHarness {
+  const harness = new StreamHarness(protocol);
+  for (const one of [cds("a"), cds("b"), eds("a"), eds("b"), lds("l"), rds("r")]) {
+    harness.table(one.type).apply([one]);
+  }
+  const again = protocol === "sotw";
+  harness.ask({ type: CLUSTER });
+  harness.ack();
+  harness.ask({ type: ENDPOINTS, names: ["a", "b"], node: null });
+  harness.ack(again ? ["a", "b"] : []);
+  harness.ask({ type: LISTENER, node: null });
+  harness.ack();
+  harness.ask({ type: ROUTES, names: ["r"], node: null });
+  harness.ack(again ? ["r"] : []);
+  expect(harness.answers).toEqual([]);
+  return harness;
+}
+
+const summary = (harness: StreamHarness) =>
+  harness.answers.map(({ type, names, removed }) => ({ type, names, removed }));
+
+describe.each<Protocol>(["delta", "sotw"])("a %s stream", (protocol) => {
+  const all = (names: string[]) => (protocol === "sotw" ? names : []);
+
+  test("answers a wildcard with everything and names with what exists", () => {
+    const harness = new StreamHarness(protocol);
+    harness.table(CLUSTER).apply([cds("a"), cds("b")]);
+    harness.table(ENDPOINTS).apply([eds("a"), eds("b"), eds("c")]);
+    harness.ask({ type: CLUSTER });
+    expect(harness.ack().names).toEqual(["a", "b"]);
+    harness.ask({ type: ENDPOINTS, names: ["a", "c"] });
+    expect(harness.ack(all(["a", "c"])).names).toEqual(["a", "c"]);
+    expect(harness.answers).toEqual([]);
+  });
+
+  test("answers the first request even if there is nothing", () => {
+    const harness = new StreamHarness(protocol);
+    harness.ask({ type: LISTENER });
+    expect(summary(harness)).toEqual([{ type: LISTENER, names: [], removed: [] }]);
+    harness.ack();
+    expect(harness.answers).toEqual([]);
+  });
+
+  test("sends a change once, and equal content not at all", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [eds("a", "2")] });
+    expect(harness.ack(all(["a", "b"])).names).toEqual(["a"]);
+    harness.change({ put: [eds("a", "2")] });
+    expect(harness.answers).toEqual([]);
+  });
+
+  test("keeps one response outstanding and then sends the latest state", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [eds("a", "2")] });
+    harness.change({ put: [eds("a", "3")] });
+    harness.change({ put: [eds("a", "4"), eds("b", "4")] });
+    expect(harness.answers).toHaveLength(1);
+    expect(harness.ack(all(["a", "b"])).names).toEqual(["a"]);
+    expect(harness.ack(all(["a", "b"])).names).toEqual(["a", "b"]);
+    expect(harness.answers).toEqual([]);
+  });
+
+  test("ignores an answer with an unknown nonce", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [eds("a", "2")] });
+    harness.change({ put: [eds("b", "2")] });
+    harness.ask({ type: ENDPOINTS, nonce: "no", names: all(["a", "b"]), node: null });
+    expect(harness.answers).toHaveLength(1);
+  });
+
+  test("records a rejection and sends the next content nonetheless", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [rds("r", "bad")] });
+    const [bad] = harness.answers.splice(0);
+    harness.ask({ type: ROUTES, nonce: bad!.nonce, names: all(["r"]), error: "wrong", node: null });
+    expect(harness.answers).toEqual([]);
+    expect(harness.rejections).toMatchObject([
+      { proxyId: "proxy", type: ROUTES, message: "wrong", resources: [{ name: "r" }] },
+    ]);
+    harness.change({ put: [rds("r", "good")] });
+    expect(harness.ack(all(["r"])).names).toEqual(["r"]);
+  });
+
+  test("sends routes only after the clusters they may name are ready", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [rds("r", "to-c"), eds("c"), cds("c")] });
+    expect(summary(harness).map(({ type }) => type)).toEqual([CLUSTER]);
+    harness.ack();
+    expect(harness.answers).toEqual([]);
+    harness.ask({
+      type: ENDPOINTS,
+      names: protocol === "sotw" ? ["a", "b", "c"] : ["c"],
+      node: null,
+    });
+    expect(harness.answers.map(({ type }) => type)).toEqual([ENDPOINTS]);
+    harness.ack(all(["a", "b", "c"]));
+    expect(summary(harness)).toEqual([{ type: ROUTES, names: ["r"], removed: [] }]);
+  });
+
+  test("sends the endpoints of a changed cluster again, and routes after them", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [cds("a", "2"), rds("r", "2")] });
+    expect(harness.answers.map(({ type }) => type)).toEqual([CLUSTER, ENDPOINTS]);
+    harness.ack();
+    expect(harness.ack(all(["a", "b"])).names).toEqual(["a"]);
+    expect(harness.answers.map(({ type }) => type)).toEqual([ROUTES]);
+  });
+
+  test("removes clusters after routes that may have named them", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [rds("r", "2")], remove: [[CLUSTER, "b"]] });
+    expect(harness.answers.map(({ type }) => type)).toEqual([ROUTES]);
+    harness.ack(all(["r"]));
+    expect(summary(harness)).toEqual([
+      protocol === "sotw"
+        ? { type: CLUSTER, names: ["a"], removed: [] }
+        : { type: CLUSTER, names: [], removed: ["b"] },
+    ]);
+  });
+
+  test("stops waiting for a client that never asks for endpoints", () => {
+    const harness = configured(protocol);
+    harness.change({ put: [cds("c"), rds("r", "2")] });
+    harness.ack();
+    harness.stream.tick();
+    expect(harness.answers).toEqual([]);
+    harness.nowMs = 6000;
+    harness.stream.tick();
+    expect(harness.answers.map(({ type }) => type)).toEqual([ROUTES]);
+  });
+
+  test("serves a newly wanted name at once and an unwanted one no longer", () => {
+    const harness = configured(protocol);
+    harness.table(ROUTES).apply([rds("s")]);
+    harness.ask(
+      protocol === "sotw"
+        ? { type: ROUTES, names: ["s"], node: null, nonce: "4" }
+        : { type: ROUTES, names: ["s"], unsubscribe: ["r"], node: null },
+    );
+    expect(harness.ack(all(["s"])).names).toEqual(["s"]);
+    harness.change({ put: [rds("r", "2")] });
+    expect(harness.answers).toEqual([]);
+  });
+
+  test("follows its proxy into another class", () => {
+    const harness = configured(protocol);
+    const other = harness.table(ROUTES);
+    harness.tables.set(ROUTES, [
+      new (other.constructor as new (type: string) => typeof other)(ROUTES),
+    ]);
+    harness.table(ROUTES).apply([rds("r", "other class")]);
+    harness.change();
+    expect(harness.ack(all(["r"])).names).toEqual(["r"]);
+    expect(other.readers.size).toBe(0);
+  });
+
+  test("ends when the first request doesn't say who asks, or a wrong one does", () => {
+    const anonymous = new StreamHarness(protocol);
+    anonymous.ask({ type: CLUSTER, node: null });
+    expect(anonymous.ends).toMatchObject([{ code: 3 }]);
+    const wrong = new StreamHarness(protocol);
+    wrong.ask({ type: CLUSTER, node: { id: "bad" } });
+    expect(wrong.ends).toEqual([{ code: 3, message: "id: no" }]);
+  });
+
+  test("ends at bytes that are no request", () => {
+    const harness = new StreamHarness(protocol);
+    harness.stream.onMessage(Buffer.from([0x0a, 0xff]));
+    expect(harness.ends).toMatchObject([{ code: 3 }]);
+  });
+
+  test("closes its view and lets go of tables at the end", () => {
+    const harness = configured(protocol);
+    harness.stream.onEnd();
+    expect(harness.closed).toBe(true);
+    expect(harness.table(CLUSTER).readers.size).toBe(0);
+  });
+});
+
+describe("a delta stream", () => {
+  test("sends nothing again that a reconnected client has", () => {
+    const harness = new StreamHarness("delta");
+    const [a, b] = [cds("a"), cds("b", "new")];
+    harness.table(CLUSTER).apply([a, b]);
+    harness.table(ROUTES).apply([rds("r")]);
+    const initial = { a: a.version, b: "old", gone: "x" };
+    harness.ask({ type: CLUSTER, initial });
+    expect(summary(harness)).toEqual([{ type: CLUSTER, names: ["b"], removed: [] }]);
+    harness.ack();
+    const known = { a: eds("a").version, b: eds("b").version };
+    harness.table(ENDPOINTS).apply([eds("a"), eds("b")]);
+    harness.ask({ type: ENDPOINTS, names: ["a", "b"], initial: known, node: null });
+    expect(harness.answers).toMatchObject([{ type: ENDPOINTS, names: ["b"] }]);
+    harness.ask({ type: ROUTES, names: ["r"], initial: { r: "old" }, node: null });
+    harness.ack();
+    expect(harness.ack()).toMatchObject({ type: ROUTES, names: ["r"] });
+    expect(summary(harness)).toEqual([{ type: CLUSTER, names: [], removed: ["gone"] }]);
+  });
+
+  test("says nothing to a reconnected client that has everything", () => {
+    const harness = new StreamHarness("delta");
+    harness.table(ENDPOINTS).apply([eds("a")]);
+    harness.ask({ type: ENDPOINTS, names: ["a"], initial: { a: eds("a").version } });
+    expect(harness.answers).toEqual([]);
+  });
+
+  test("tells that a wanted name doesn't exist, and sends it when it does", () => {
+    const harness = new StreamHarness("delta");
+    harness.ask({ type: ROUTES, names: ["r"] });
+    expect(summary(harness)).toEqual([{ type: ROUTES, names: [], removed: ["r"] }]);
+    harness.ack();
+    harness.change({ put: [rds("r")] });
+    expect(harness.ack().names).toEqual(["r"]);
+  });
+
+  test("sends virtual hosts after their route configuration, changes alone, moves in one response", () => {
+    const harness = configured("delta");
+    const host = (name: string, content = "") => resource(VIRTUAL_HOST, name, content);
+    harness.table(VIRTUAL_HOST).apply([host("r/one"), host("r/two"), host("other/one")]);
+    harness.ask({ type: VIRTUAL_HOST, node: null });
+    expect(harness.ack().names).toEqual(["r/one", "r/two"]);
+    harness.change({ put: [host("r/one", "x"), host("other/one", "x")] });
+    expect(harness.ack().names).toEqual(["r/one"]);
+    harness.change({ put: [host("r/three")], remove: [[VIRTUAL_HOST, "r/two"]] });
+    expect(harness.ack()).toMatchObject({ names: ["r/three"], removed: ["r/two"] });
+    harness.table(ROUTES).apply([rds("other")]);
+    harness.ask({ type: ROUTES, names: ["other"], node: null });
+    expect(harness.ack().type).toBe(ROUTES);
+    expect(harness.ack().names).toEqual(["other/one"]);
+  });
+
+  test("ends when it is so slow that removals were forgotten", () => {
+    const harness = configured("delta");
+    const names = Array.from({ length: 5000 }, (_, index) => `c${index}`);
+    harness.table(CLUSTER).apply(names.map((name) => cds(name)));
+    harness.table(CLUSTER).apply([], names);
+    harness.change();
+    expect(harness.ends).toMatchObject([{ code: 14 }]);
+  });
+});

@@ -1,0 +1,237 @@
+import type { EncodedResource } from "#pilot/cache/resource.ts";
+import type { ResourceTable, TableReader } from "#pilot/cache/table.ts";
+import type { TypeUrl } from "#pilot/cache/type-url.ts";
+
+/** A response on its way: until the client answers it, no other of its type is sent. */
+export interface Outstanding {
+  nonce: string;
+  sentAt: number;
+  resources: readonly EncodedResource[];
+  removed: readonly string[];
+}
+
+/** Clients may name resources that don't exist; more than this many names end the stream. */
+export const MAX_NAMES = 100_000;
+
+/**
+ * What one stream wants of one type and what of that it still lacks. Content is not kept: positions
+ * in the shared tables, and the names whose turn is next.
+ */
+export class Subscription implements TableReader {
+  readonly type: TypeUrl;
+  wildcard = false;
+  readonly names = new Set<string>();
+  outstanding: Outstanding | undefined;
+  /** The last response that was accepted, and the last that was sent (for syncz). */
+  ackedNonce = "";
+  sentNonce = "";
+  /** The first request gets an answer even if there is nothing to say. */
+  mustAnswer: boolean;
+  /** Whether a resource that exists belongs to this stream at all. */
+  readonly #admits: (name: string) => boolean;
+  readonly #cursors = new Map<ResourceTable, number>();
+  readonly #lacking = new Set<string>();
+  readonly #removed = new Set<string>();
+  /** What a reconnected client has, for names that this stream hasn't looked at yet. */
+  readonly #known: Map<string, string>;
+
+  constructor(
+    type: TypeUrl,
+    tables: readonly ResourceTable[],
+    options: { known: Map<string, string>; admits?: (name: string) => boolean },
+  ) {
+    this.type = type;
+    this.#known = options.known;
+    this.mustAnswer = options.known.size === 0;
+    this.#admits = options.admits ?? (() => true);
+    for (const table of tables) this.#join(table);
+  }
+
+  /** Must be called at the end: tables keep removals for their readers. */
+  close(): void {
+    for (const table of this.#cursors.keys()) table.readers.delete(this);
+    this.#cursors.clear();
+  }
+
+  /** Names waiting to be sent. */
+  get lacking(): ReadonlySet<string> {
+    return this.#lacking;
+  }
+
+  get removed(): ReadonlySet<string> {
+    return this.#removed;
+  }
+
+  /** How far this stream has come in a table; what lies before can be forgotten. */
+  positionIn(table: ResourceTable): number | undefined {
+    return this.#cursors.get(table);
+  }
+
+  wants(name: string): boolean {
+    return (this.wildcard || this.names.has(name)) && this.#admits(name);
+  }
+
+  /** Everything that exists is wanted; what the client has already isn't sent again. */
+  subscribeAll(): void {
+    this.wildcard = true;
+    for (const table of this.#cursors.keys()) {
+      for (const resource of table.resources()) this.#lack(resource);
+    }
+    for (const name of this.#known.keys()) {
+      if (this.#find(name) === undefined && this.#admits(name)) this.#drop(name);
+    }
+  }
+
+  unsubscribeAll(): void {
+    this.wildcard = false;
+    for (const name of this.#lacking) if (!this.names.has(name)) this.#lacking.delete(name);
+  }
+
+  /** A name that is wanted already is sent again: the client has lost it. */
+  subscribe(names: readonly string[]): void {
+    for (const name of names) {
+      const resource = this.#find(name);
+      // Tables keep one string a name; a copy for each stream would be the largest part of it.
+      this.names.add(resource?.name ?? name);
+      if (resource !== undefined) this.#lack(resource);
+      else this.#drop(name);
+    }
+  }
+
+  unsubscribe(names: readonly string[]): void {
+    for (const name of names) {
+      this.names.delete(name);
+      if (this.wildcard) continue;
+      this.#lacking.delete(name);
+      this.#removed.delete(name);
+    }
+  }
+
+  /** Sends these again, or for the first time since they are admitted, if they exist and are wanted. */
+  resend(names: Iterable<string>): void {
+    for (const name of names) {
+      const resource = this.wants(name) ? this.#find(name) : undefined;
+      if (resource !== undefined) this.#lack(resource);
+    }
+  }
+
+  /**
+   * Notes what has changed in the tables since the last time. False: this stream is so far behind
+   * that removals were forgotten, and can only start anew.
+   */
+  catchUp(tables: readonly ResourceTable[]): boolean {
+    this.#followMove(tables);
+    for (const table of tables) {
+      const position = this.#cursors.get(table) ?? 0;
+      if (position === table.head) continue;
+      const delta = table.since(position);
+      if (delta === undefined) return false;
+      for (const { name } of delta.changed) {
+        if (!this.wants(name)) continue;
+        this.#removed.delete(name);
+        this.#lacking.add(name);
+      }
+      for (const { name } of delta.removed) if (this.wants(name)) this.#drop(name);
+      this.#cursors.set(table, table.head);
+    }
+    return true;
+  }
+
+  /** The resources that are lacking, which from now on count as sent. */
+  takeLacking(): EncodedResource[] {
+    const resources: EncodedResource[] = [];
+    for (const name of this.#lacking) {
+      const resource = this.#find(name);
+      if (resource !== undefined) resources.push(resource);
+    }
+    this.#lacking.clear();
+    return resources;
+  }
+
+  takeRemoved(): string[] {
+    const names = [...this.#removed];
+    this.#removed.clear();
+    return names;
+  }
+
+  /** The tables of which every resource is lacking; their content then counts as sent. */
+  takeWholeTables(): ResourceTable[] {
+    const whole: ResourceTable[] = [];
+    for (const table of this.#cursors.keys()) {
+      if (table.size === 0 || this.#lacking.size < table.size) continue;
+      if (!this.#lacksAll(table)) continue;
+      for (const resource of table.resources()) this.#lacking.delete(resource.name);
+      whole.push(table);
+    }
+    return whole;
+  }
+
+  #lacksAll(table: ResourceTable): boolean {
+    for (const resource of table.resources()) {
+      if (!this.#lacking.has(resource.name)) return false;
+    }
+    return true;
+  }
+
+  /** The answer to a nonce: the response that it ends, if that is the one outstanding. */
+  settle(nonce: string): Outstanding | undefined {
+    const settled = this.outstanding;
+    if (settled === undefined || settled.nonce !== nonce) return undefined;
+    this.outstanding = undefined;
+    return settled;
+  }
+
+  #join(table: ResourceTable): void {
+    this.#cursors.set(table, table.head);
+    table.readers.add(this);
+  }
+
+  #find(name: string): EncodedResource | undefined {
+    for (const table of this.#cursors.keys()) {
+      const resource = table.get(name);
+      if (resource !== undefined) return resource;
+    }
+    return undefined;
+  }
+
+  #lack(resource: EncodedResource): void {
+    if (!this.#admits(resource.name)) return;
+    this.#removed.delete(resource.name);
+    const known = this.#known.get(resource.name);
+    if (known !== undefined) this.#known.delete(resource.name);
+    if (known !== resource.version) this.#lacking.add(resource.name);
+  }
+
+  #drop(name: string): void {
+    this.#lacking.delete(name);
+    this.#removed.add(name);
+  }
+
+  /** The proxy has come into another class: what differs between the tables is what it lacks. */
+  #followMove(tables: readonly ResourceTable[]): void {
+    const left = [...this.#cursors.keys()].filter((table) => !tables.includes(table));
+    const joined = tables.filter((table) => !this.#cursors.has(table));
+    if (left.length === 0 && joined.length === 0) return;
+    const had = new Map<string, string>();
+    for (const table of left) {
+      const current = this.#cursors.get(table) === table.head;
+      for (const { name, version } of table.resources()) had.set(name, current ? version : "");
+      for (const { name } of table.since(this.#cursors.get(table) ?? 0)?.removed ?? []) {
+        had.set(name, "");
+      }
+      this.#cursors.delete(table);
+      table.readers.delete(this);
+    }
+    for (const table of joined) {
+      this.#join(table);
+      for (const { name, version } of table.resources()) {
+        const unchanged = had.get(name) === version && !this.#lacking.has(name);
+        if (!unchanged && this.wants(name)) this.#lacking.add(name);
+        this.#removed.delete(name);
+      }
+    }
+    for (const name of had.keys()) {
+      if (this.#find(name) === undefined && this.wants(name)) this.#drop(name);
+    }
+  }
+}

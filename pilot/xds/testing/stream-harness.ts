@@ -1,0 +1,167 @@
+/** A stream without a network: requests and responses as objects, tables to change by hand. */
+
+import { encodeResource } from "#pilot/cache/resource.ts";
+import type { EncodedResource } from "#pilot/cache/resource.ts";
+import { SharedFrames } from "#pilot/cache/shared-frames.ts";
+import type { Protocol } from "#pilot/cache/shared-frames.ts";
+import { ResourceTable } from "#pilot/cache/table.ts";
+import { CLUSTER, ENDPOINTS, PUSH_ORDER, messageTypeOf } from "#pilot/cache/type-url.ts";
+import type { TypeUrl } from "#pilot/cache/type-url.ts";
+import { decode } from "#pilot/proto/decode.ts";
+import { encode } from "#pilot/proto/encode.ts";
+import { DiscoveryStream } from "#pilot/xds/stream.ts";
+import type { Rejection } from "#pilot/xds/stream.ts";
+
+export interface Answer {
+  type: TypeUrl;
+  nonce: string;
+  /** Names of the resources, sorted. */
+  names: string[];
+  removed: string[];
+}
+
+export interface Ask {
+  type: TypeUrl;
+  names?: string[];
+  unsubscribe?: string[];
+  initial?: Record<string, string>;
+  nonce?: string;
+  error?: string;
+  node?: object | null;
+}
+
+/** An encoded resource of any type whose content differs with `content`. */
+export function resource(type: TypeUrl, name: string, content = ""): EncodedResource {
+  const result = encodeResource({
+    type,
+    name,
+    message: messageFor(type, name, content),
+    origins: [],
+  });
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.resource;
+}
+
+function messageFor(type: TypeUrl, name: string, content: string): object {
+  switch (type) {
+    case CLUSTER:
+      return { name, type: "EDS", edsClusterConfig: { serviceName: name }, altStatName: content };
+    case ENDPOINTS:
+      return { clusterName: name, namedEndpoints: { [`x${content}`]: {} } };
+    default:
+      return messageTypeOf(type).endsWith("Listener")
+        ? { name, statPrefix: content }
+        : { name, ...(content === "" ? {} : { requestHeadersToRemove: [content] }) };
+  }
+}
+
+/** Drives one DiscoveryStream; answers pile up in `answers`. */
+export class StreamHarness {
+  readonly tables = new Map(PUSH_ORDER.map((type) => [type, [new ResourceTable(type)]]));
+  readonly answers: Answer[] = [];
+  readonly rejections: Rejection[] = [];
+  readonly ends: { code: number; message: string }[] = [];
+  readonly stream: DiscoveryStream;
+  readonly #protocol: Protocol;
+  #change: () => void = () => undefined;
+  nowMs = 0;
+  closed = false;
+
+  constructor(protocol: Protocol) {
+    this.#protocol = protocol;
+    this.stream = new DiscoveryStream({
+      protocol,
+      peer: "192.0.2.1:1",
+      frames: new SharedFrames(),
+      openView: (node, { onChange }) => {
+        this.#change = onChange;
+        if (node["id"] === "bad") return { ok: false, message: "id: no" };
+        return {
+          ok: true,
+          view: {
+            proxyId: String(node["id"]),
+            tables: (type) => this.tables.get(type) ?? [],
+            close: () => {
+              this.closed = true;
+            },
+          },
+        };
+      },
+      events: {
+        sent: () => undefined,
+        acked: () => undefined,
+        converged: () => undefined,
+        rejected: (rejection) => this.rejections.push(rejection),
+      },
+      log: () => undefined,
+      now: () => this.nowMs,
+      send: (parts) => this.answers.push(this.#read(Buffer.concat(parts))),
+      end: (code, message) => this.ends.push({ code, message }),
+    });
+  }
+
+  table(type: TypeUrl): ResourceTable {
+    const [table] = this.tables.get(type) ?? [];
+    if (table === undefined) throw new Error(`no table of ${type}`);
+    return table;
+  }
+
+  /** Changes tables and tells the stream once. */
+  change(...steps: { put?: EncodedResource[]; remove?: [TypeUrl, string][] }[]): void {
+    for (const { put = [], remove = [] } of steps) {
+      for (const one of put) this.table(one.type).apply([one]);
+      for (const [type, name] of remove) this.table(type).apply([], [name]);
+    }
+    this.#change();
+  }
+
+  ask(ask: Ask): void {
+    const node = ask.node === undefined ? { id: "proxy" } : (ask.node ?? undefined);
+    const shared = {
+      node,
+      typeUrl: ask.type,
+      responseNonce: ask.nonce ?? "",
+      errorDetail: ask.error === undefined ? undefined : { code: 13, message: ask.error },
+    };
+    const request =
+      this.#protocol === "sotw"
+        ? { ...shared, resourceNames: ask.names ?? [] }
+        : {
+            ...shared,
+            resourceNamesSubscribe: ask.names ?? [],
+            resourceNamesUnsubscribe: ask.unsubscribe ?? [],
+            initialResourceVersions: ask.initial ?? {},
+          };
+    const delta = this.#protocol === "delta" ? "Delta" : "";
+    const encoded = encode(`envoy.service.discovery.v3.${delta}DiscoveryRequest`, request);
+    if (!encoded.ok) throw new Error(JSON.stringify(encoded.problems));
+    this.stream.onMessage(encoded.bytes);
+  }
+
+  /** Takes the oldest answer, which must be there, and acknowledges it. */
+  ack(names: string[] = []): Answer {
+    const answer = this.answers.shift();
+    if (answer === undefined) throw new Error("no answer to acknowledge");
+    this.ask({ type: answer.type, nonce: answer.nonce, names, node: null });
+    return answer;
+  }
+
+  #read(bytes: Buffer): Answer {
+    const delta = this.#protocol === "delta";
+    const message = decode(
+      `envoy.service.discovery.v3.${delta ? "Delta" : ""}DiscoveryResponse`,
+      bytes,
+    ) as unknown as {
+      typeUrl: TypeUrl;
+      nonce: string;
+      resources?: { name?: string; clusterName?: string }[];
+      removedResources?: string[];
+    };
+    return {
+      type: message.typeUrl,
+      nonce: message.nonce,
+      names: (message.resources ?? []).map((one) => one.name ?? one.clusterName ?? "").toSorted(),
+      removed: (message.removedResources ?? []).toSorted(),
+    };
+  }
+}
