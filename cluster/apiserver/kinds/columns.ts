@@ -4,8 +4,6 @@ import type { KubeObject } from "#cluster/api/meta.ts";
 import { ageSince } from "#cluster/apiserver/tables/age.ts";
 import type { Column } from "./kind.ts";
 
-type Cell = Column["cell"];
-
 export const NAME: Column = {
   name: "Name",
   type: "string",
@@ -34,10 +32,6 @@ export function integer(name: string, cell: (object: KubeObject) => number): Col
 /** The column with `-o wide` only. */
 export function wide(column: Column): Column {
   return { ...column, priority: 1 };
-}
-
-export function cell(columns: readonly Column[], name: string): Cell | undefined {
-  return columns.find((column) => column.name === name)?.cell;
 }
 
 /** Kubernetes' words for nothing to show. */

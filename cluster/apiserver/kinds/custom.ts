@@ -5,7 +5,6 @@ import type {
   CustomResourceDefinitionVersion,
   CustomResourceColumnDefinition,
 } from "#cluster/api/generated/apiextensions-v1.ts";
-import type { KubeObject } from "#cluster/api/meta.ts";
 import { META } from "#cluster/apiserver/schema/messages.ts";
 import type { Schema } from "#cluster/apiserver/schema/schema.ts";
 import { ageSince } from "#cluster/apiserver/tables/age.ts";
@@ -27,7 +26,8 @@ const VERBS = [
 /** One row a served version; the definition is taken as valid (its own kind's strategy says so). */
 export function customKinds(crd: CustomResourceDefinition): Kind[] {
   const { group, names, scope, versions } = crd.spec;
-  const accepted = crd.status?.acceptedNames ?? names;
+  const acceptedNames = crd.status?.acceptedNames;
+  const accepted = acceptedNames !== undefined && acceptedNames.kind !== "" ? acceptedNames : names;
   const storageVersion = versions.find((version) => version.storage)?.name ?? "";
   return versions
     .filter((version) => version.served)
@@ -80,33 +80,22 @@ function strategyOf(version: CustomResourceDefinitionVersion): Strategy {
   const strategy: Strategy = {
     selectableFields: (object) =>
       Object.fromEntries(
-        selectable.map(({ name, evaluate }) => [name, String(evaluate(object)[0] ?? "")]),
+        selectable.map(({ name, evaluate }) => [name, fieldText(evaluate(object)[0])]),
       ),
   };
   if (!hasStatus) return strategy;
   return {
     ...strategy,
-    prepare: (object, old, { subresource }) => {
-      if (old === undefined) delete object.status;
-      else if (subresource === "status") resetSpec(object, old);
-      else resetStatus(object, old);
+    prepare: (object, _old, { operation }) => {
+      if (operation === "create") delete object.status;
     },
   };
 }
 
-/** A status write leaves all but status as it was (metadata is the registry's business). */
-function resetSpec(object: KubeObject, old: KubeObject): void {
-  for (const key of Object.keys(object)) {
-    if (key !== "status" && key !== "metadata") delete object[key];
-  }
-  for (const [key, value] of Object.entries(old)) {
-    if (key !== "status" && key !== "metadata") object[key] = value;
-  }
-}
-
-function resetStatus(object: KubeObject, old: KubeObject): void {
-  if (old.status === undefined) delete object.status;
-  else object.status = old.status;
+/** A selectable field is a string, a number or a boolean; anything else reads as empty. */
+function fieldText(value: unknown): string {
+  if (typeof value === "string") return value;
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 }
 
 function columnsOf(definitions: readonly CustomResourceColumnDefinition[]): Column[] {

@@ -34,7 +34,7 @@ export function notSupported(
 }
 
 export function notFound(field: string, value: unknown): FieldProblem {
-  return problem(field, "FieldValueInvalid", `Not found: ${show(value)}`);
+  return problem(field, "FieldValueNotFound", `Not found: ${show(value)}`);
 }
 
 export function tooLong(field: string, maxBytes: number): FieldProblem {

@@ -57,6 +57,7 @@ export interface FieldProblem {
     | "FieldValueNotSupported"
     | "FieldValueForbidden"
     | "FieldValueDuplicate"
+    | "FieldValueNotFound"
     | "FieldValueTypeInvalid"
     | "FieldValueTooLong"
     | "FieldValueTooMany";
