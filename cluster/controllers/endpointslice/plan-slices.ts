@@ -35,7 +35,7 @@ export function planSlices(
   existing: readonly EndpointSlice[],
 ): SlicePlan {
   const plan: SlicePlan = { create: [], update: [], remove: [] };
-  const groups = wanted.length === 0 ? [emptyGroup(service)] : wanted;
+  const groups = wanted.length === 0 ? [emptyGroup(service, existing[0])] : wanted;
   const left = new Set(existing);
   for (const group of groups) {
     const key = groupKey(group.addressType, group.ports);
@@ -120,9 +120,11 @@ function fill(drafts: readonly Draft[], pending: Map<string, Endpoint>): void {
   }
 }
 
-function emptyGroup(service: Service): EndpointGroup {
-  const addressType = service.spec?.ipFamilies?.[0] === "IPv6" ? "IPv6" : "IPv4";
-  return { addressType, ports: [], endpoints: [] };
+/** Any present slice will do to be the empty one; its ports don't matter. */
+function emptyGroup(service: Service, present: EndpointSlice | undefined): EndpointGroup {
+  const family = present?.addressType ?? service.spec?.ipFamilies?.[0];
+  const addressType = family === "IPv6" ? "IPv6" : "IPv4";
+  return { addressType, ports: present?.ports ?? [], endpoints: [] };
 }
 
 function buildSlice(service: Service, group: EndpointGroup): Creatable<EndpointSlice> {
