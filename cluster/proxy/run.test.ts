@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
-import { canMakeNamespaces, withFakeCluster } from "#cluster/network/testing/fake-cluster.ts";
-import { runInNamespace } from "#cluster/network/testing/fake-host.ts";
+import { withFakeCluster } from "#cluster/network/testing/fake-cluster.ts";
+import { canMakeNamespaces, runInNamespace } from "#cluster/network/testing/fake-host.ts";
 
 const story = new URL("./testing/proxy-story.ts", import.meta.url).pathname;
 const withRoot = canMakeNamespaces ? test : test.skip;

@@ -2,9 +2,7 @@
 
 import type { ClusterNetwork } from "#cluster/api/process-config.ts";
 import { planCluster } from "#cluster/network/plan.ts";
-import { canMakeNamespaces, runInNamespace, withFakeHost } from "./fake-host.ts";
-
-export { canMakeNamespaces };
+import { runInNamespace, withFakeHost } from "./fake-host.ts";
 
 export interface FakeNode {
   namespace: string;
