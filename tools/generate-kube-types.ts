@@ -30,6 +30,8 @@ interface Field {
   map?: true;
   inline?: true;
   required?: true;
+  /** A pointer in Go: its zero value is something else than its absence. */
+  pointer?: true;
   patchStrategy?: string;
   patchMergeKey?: string;
   listType?: string;
@@ -289,6 +291,7 @@ class Resolver {
       ...(number === undefined ? {} : { number }),
       ...(options.includes("inline") ? { inline: true } : {}),
       ...(optional || options.includes("inline") ? {} : { required: true }),
+      ...(raw.goType.startsWith("*") ? { pointer: true } : {}),
       ...text("patchStrategy", tagValue(raw.tag, "patchStrategy")),
       ...text("patchMergeKey", tagValue(raw.tag, "patchMergeKey")),
       ...text("listType", marker("+listType=")[0]),
@@ -360,7 +363,7 @@ function emitTypeScript(sources: Source[], messages: Record<string, { fields: Fi
         return `import type { ${list} } from "./${module}.ts";`;
       });
     if (body.some((text) => text.includes("meta."))) {
-      header.unshift(`import type * as meta from "../meta.ts";`);
+      header.unshift(`import type * as meta from "#cluster/api/meta.ts";`);
     }
     writeFileSync(
       path.join(dir, `${source.module}.ts`),

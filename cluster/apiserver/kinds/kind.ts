@@ -5,7 +5,7 @@
  */
 
 import type { KubeObject } from "#cluster/api/meta.ts";
-import type { FieldProblem, Schema } from "../schema/schema.ts";
+import type { FieldProblem, Schema } from "#cluster/apiserver/schema/schema.ts";
 
 /** What a strategy may know about the cluster besides the object. */
 export interface StrategyContext {

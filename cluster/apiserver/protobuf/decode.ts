@@ -96,8 +96,14 @@ function readField(
     object[field.name] = list;
   } else {
     const value = readValue(field.type, reader, place.depth);
-    if (value !== undefined) object[field.name] = value;
+    if (value !== undefined && !isUnset(field, value)) object[field.name] = value;
   }
+}
+
+/** Go writes every value that is no pointer; in JSON its zero value stands for absence. */
+function isUnset(field: WireField, value: unknown): boolean {
+  if (field.pointer === true || field.required === true) return false;
+  return value === "" || value === 0 || value === false;
 }
 
 /** A map's key is a string in every built-in type. */

@@ -14,6 +14,8 @@ export interface MessageField {
   /** The members of the type are members of the parent in JSON. */
   inline?: true;
   required?: true;
+  /** A pointer in Go: its zero value is something else than its absence. */
+  pointer?: true;
   patchStrategy?: string;
   patchMergeKey?: string;
   listType?: string;

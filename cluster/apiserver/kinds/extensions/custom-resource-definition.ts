@@ -67,7 +67,8 @@ function validateNames({ metadata, spec }: CustomResourceDefinition): FieldProbl
   const { group, names, preserveUnknownFields } = spec;
   const problems: FieldProblem[] = [];
   const label = (field: string, text: string): void => {
-    problems.push(...check(`spec.names.${field}`, text, dns1035Label(text)));
+    if (text === "") problems.push(problem.required(`spec.names.${field}`));
+    else problems.push(...check(`spec.names.${field}`, text, dns1035Label(text)));
   };
   const expected = `${names.plural}.${group}`;
   if (metadata.name !== expected) {

@@ -39,7 +39,6 @@ export const ADMISSION_RULES: Readonly<Record<string, TypeRules>> = {
   [`${EXTENSIONS}.CustomResourceConversion`]: {
     strategy: { ...oneOf(["None", "Webhook"]), required: true },
   },
-  [`${EXTENSIONS}.CustomResourceDefinitionNames`]: { plural: REQUIRED, kind: REQUIRED },
   [`${EXTENSIONS}.CustomResourceDefinitionVersion`]: { name: REQUIRED },
   [`${EXTENSIONS}.CustomResourceColumnDefinition`]: {
     name: REQUIRED,
