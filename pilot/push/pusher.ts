@@ -1,0 +1,240 @@
+import { ChangeQueue, SYSTEM_CLOCK } from "./change-queue.ts";
+import type { QueueClock } from "./change-queue.ts";
+import { Connection } from "./connection.ts";
+import { ScopeState } from "./scope-state.ts";
+import { ResourceInterner } from "#pilot/cache/interner.ts";
+import type { OpenOptions, OpenResult } from "#pilot/cache/view.ts";
+import type { IrProblem } from "#pilot/ir/scope-ir.ts";
+import type { Change } from "#pilot/model/change.ts";
+import { impactOf, movedBy } from "#pilot/model/impact.ts";
+import type { IrList } from "#pilot/model/impact.ts";
+import { parseProxy } from "#pilot/model/proxy.ts";
+import { createPushContext, updatePushContext } from "#pilot/model/push-context.ts";
+import type { PushContext } from "#pilot/model/push-context.ts";
+import { scopesOf } from "#pilot/model/scope.ts";
+import type { ProxyScope, ScopeKey } from "#pilot/model/scope.ts";
+
+/** What one batch of changes cost and reached. */
+export interface PushReport {
+  changes: number;
+  /** Scopes whose lists were translated again, and how many of them came out different. */
+  scopes: number;
+  changedScopes: number;
+  proxies: number;
+  /** From the first change's arrival to the last stream being told. */
+  ms: number;
+}
+
+export interface PusherOptions {
+  log: (line: string) => void;
+  onPush?: (report: PushReport) => void;
+  clock?: QueueClock;
+}
+
+const ALL_LISTS: ReadonlySet<IrList> = new Set(["clusters", "listeners", "routes", "endpoints"]);
+/** A batch larger than this is taken to touch everything: finding out would cost more. */
+const MAX_EXAMINED = 256;
+
+interface Shared {
+  state: ScopeState;
+  users: Set<Connection>;
+}
+
+/**
+ * Keeps what connected proxies see in step with the world: changes → affected scopes → translation →
+ * encoded tables → streams. Scopes live as long as a proxy uses them.
+ */
+export class Pusher {
+  readonly #options: PusherOptions;
+  readonly #clock: QueueClock;
+  readonly #queue: ChangeQueue;
+  readonly #interner = new ResourceInterner();
+  readonly #scopes = new Map<ScopeKey, Shared>();
+  readonly #connections = new Set<Connection>();
+  readonly #byAddress = new Map<string, Set<Connection>>();
+  #context: PushContext = createPushContext([]);
+
+  constructor(options: PusherOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#queue = new ChangeQueue((changes, since) => this.#push(changes, since), this.#clock);
+  }
+
+  get context(): PushContext {
+    return this.#context;
+  }
+
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections;
+  }
+
+  scopes(): ScopeState[] {
+    return [...this.#scopes.values()].map(({ state }) => state);
+  }
+
+  /** Problems of everything that some proxy uses. */
+  problems(): IrProblem[] {
+    return this.scopes().flatMap((state) => state.problems());
+  }
+
+  /** Notes changes; they take effect in a batch soon, but none before `start`. */
+  apply(changes: readonly Change[]): void {
+    this.#queue.add(changes);
+  }
+
+  /** The initial state is complete: takes all of it in before it returns. */
+  start(): void {
+    this.#queue.flush();
+    this.#queue.start();
+  }
+
+  /** The view of a proxy that connects; translation happens when its first stream looks at a type. */
+  open(node: Record<string, unknown>, options: OpenOptions): OpenResult {
+    const version = node["userAgentBuildVersion"];
+    const parsed = parseProxy({
+      id: node["id"],
+      metadata: node["metadata"],
+      locality: node["locality"],
+      userAgentVersion: node["userAgentVersion"] ?? versionText(version),
+    });
+    if (!parsed.ok) {
+      const problems = parsed.problems.map(({ path, message }) => `${path}: ${message}`);
+      return { ok: false, message: `node: ${problems.join("; ")}` };
+    }
+    const isEnvoy = node["userAgentName"] === "envoy";
+    const connection = new Connection(parsed.proxy, {
+      onChange: options.onChange,
+      onClose: () => this.#close(connection),
+      virtualHosts: isEnvoy && options.protocol === "delta" ? "discovered" : "inline",
+    });
+    this.#connections.add(connection);
+    for (const address of connection.proxy.addresses) {
+      const there = this.#byAddress.get(address) ?? new Set();
+      this.#byAddress.set(address, there.add(connection));
+    }
+    this.#place(connection);
+    return { ok: true, view: connection };
+  }
+
+  #close(connection: Connection): void {
+    this.#connections.delete(connection);
+    for (const address of connection.proxy.addresses) {
+      const there = this.#byAddress.get(address);
+      there?.delete(connection);
+      if (there?.size === 0) this.#byAddress.delete(address);
+    }
+    for (const { scope } of connection.states) this.#release(scope.key, connection);
+  }
+
+  /** Puts a connection into the scopes that it belongs to now; true if they are others than before. */
+  #place(connection: Connection): boolean {
+    const { outbound, workload } = scopesOf(this.#context, connection.proxy);
+    const before = connection.states.map(({ scope }) => scope.key);
+    if (before[0] === outbound.key && before[1] === workload.key) return false;
+    connection.states = [this.#use(outbound, connection), this.#use(workload, connection)];
+    for (const key of before) {
+      if (key !== outbound.key && key !== workload.key) this.#release(key, connection);
+    }
+    return true;
+  }
+
+  #use(scope: ProxyScope, connection: Connection): ScopeState {
+    let shared = this.#scopes.get(scope.key);
+    if (shared === undefined) {
+      const state = new ScopeState(this.#context, scope, this.#interner);
+      shared = { state, users: new Set() };
+      this.#scopes.set(scope.key, shared);
+    }
+    shared.users.add(connection);
+    return shared.state;
+  }
+
+  #release(key: ScopeKey, connection: Connection): void {
+    const shared = this.#scopes.get(key);
+    shared?.users.delete(connection);
+    if (shared?.users.size === 0) this.#scopes.delete(key);
+  }
+
+  #push(changes: readonly Change[], since: number): void {
+    const previous = this.#context;
+    const next = updatePushContext(previous, changes);
+    if (next === previous) return;
+    this.#context = next;
+    const examined = changes.length <= MAX_EXAMINED ? changes : undefined;
+    const reached = new Set<Connection>();
+    const report = { changes: changes.length, scopes: 0, changedScopes: 0, proxies: 0, ms: 0 };
+    for (const { state, users } of this.#scopes.values()) {
+      const lists = this.#impact(state.scope, previous, examined);
+      if (lists.size > 0) report.scopes++;
+      if (!this.#update(state, lists)) continue;
+      report.changedScopes++;
+      for (const connection of users) reached.add(connection);
+    }
+    for (const connection of this.#moved(previous, examined)) {
+      if (this.#place(connection)) reached.add(connection);
+    }
+    for (const connection of reached) this.#tell(connection);
+    report.proxies = reached.size;
+    report.ms = this.#clock.now() - since;
+    this.#options.onPush?.(report);
+  }
+
+  /** Several worlds may lie between `previous` and now; a scope is only ever brought to the present. */
+  #impact(
+    scope: ProxyScope,
+    previous: PushContext,
+    changes: readonly Change[] | undefined,
+  ): ReadonlySet<IrList> {
+    if (changes === undefined) return ALL_LISTS;
+    const lists = new Set<IrList>();
+    for (const change of changes) {
+      if (lists.size === ALL_LISTS.size) break;
+      for (const list of impactOf(change, scope, previous, this.#context)) lists.add(list);
+    }
+    return lists;
+  }
+
+  /** A failure in one scope leaves it as it was, and all others go on. */
+  #update(state: ScopeState, lists: ReadonlySet<IrList>): boolean {
+    try {
+      return state.update(this.#context, lists);
+    } catch (error) {
+      this.#options.log(`scope ${state.scope.key}: ${describe(error)}`);
+      return false;
+    }
+  }
+
+  #moved(previous: PushContext, changes: readonly Change[] | undefined): Iterable<Connection> {
+    if (changes === undefined) return this.#connections;
+    const moved = new Set<Connection>();
+    for (const change of changes) {
+      const addresses = movedBy(change, previous, this.#context);
+      if (addresses === "none") continue;
+      if (addresses === "all") return this.#connections;
+      for (const address of addresses) {
+        for (const connection of this.#byAddress.get(address) ?? []) moved.add(connection);
+      }
+    }
+    return moved;
+  }
+
+  #tell(connection: Connection): void {
+    try {
+      connection.onChange();
+    } catch (error) {
+      this.#options.log(`${connection.proxyId}: ${describe(error)}`);
+    }
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** `BuildVersion` of a Node as `1.40.0`. */
+function versionText(value: unknown): string | undefined {
+  const version = (value as { version?: Record<string, unknown> } | undefined)?.version;
+  if (version === undefined) return undefined;
+  const part = (name: string): number => Number(version[name] ?? 0);
+  return `${part("majorNumber")}.${part("minorNumber")}.${part("patch")}`;
+}

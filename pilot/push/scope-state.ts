@@ -1,0 +1,192 @@
+import type { ResourceInterner } from "#pilot/cache/interner.ts";
+import type { EncodedResource } from "#pilot/cache/resource.ts";
+import { ResourceTable } from "#pilot/cache/table.ts";
+import { CLUSTER, ENDPOINTS, LISTENER, ROUTES, VIRTUAL_HOST } from "#pilot/cache/type-url.ts";
+import type { TypeUrl } from "#pilot/cache/type-url.ts";
+import { buildClusters, buildEndpoints, buildListeners, buildRoutes } from "#pilot/envoy/build.ts";
+import type { EnvoyResource, VirtualHostDelivery } from "#pilot/envoy/build.ts";
+import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
+import type { IrList } from "#pilot/model/impact.ts";
+import type { PushContext } from "#pilot/model/push-context.ts";
+import type { ProxyScope } from "#pilot/model/scope.ts";
+import { translateScope } from "#pilot/translate/translate.ts";
+
+/** A resource that could not be encoded; the last good one, if any, is still served. */
+export interface PushProblem extends IrProblem {
+  readonly resource: string;
+}
+
+/** A part of the IR that is built and kept up to date as one, once someone asks for it. */
+interface Part {
+  readonly list: IrList;
+  readonly tables: ReadonlyMap<TypeUrl, ResourceTable>;
+  readonly build: (ir: ScopeIr) => EnvoyResource[];
+  /** By type and name; found unchanged by identity. */
+  built: Map<string, EnvoyResource>;
+  /** By the same keys. */
+  problems: Map<string, readonly PushProblem[]>;
+}
+
+const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl | undefined>> = {
+  cluster: CLUSTER,
+  endpoint: ENDPOINTS,
+  listener: LISTENER,
+  route: ROUTES,
+  "virtual-host": VIRTUAL_HOST,
+  secret: undefined,
+};
+
+type PartName = "clusters" | "endpoints" | "listeners" | "routes" | "routes with virtual hosts";
+
+interface PartSpec {
+  list: IrList;
+  types: readonly TypeUrl[];
+  build: (ir: ScopeIr) => EnvoyResource[];
+}
+
+const PARTS: Readonly<Record<PartName, PartSpec>> = {
+  clusters: { list: "clusters", types: [CLUSTER], build: buildClusters },
+  endpoints: { list: "endpoints", types: [ENDPOINTS], build: buildEndpoints },
+  listeners: { list: "listeners", types: [LISTENER], build: buildListeners },
+  routes: { list: "routes", types: [ROUTES], build: (ir) => buildRoutes(ir, "inline") },
+  "routes with virtual hosts": {
+    list: "routes",
+    types: [ROUTES, VIRTUAL_HOST],
+    build: (ir) => buildRoutes(ir, "discovered"),
+  },
+};
+
+/**
+ * One class of proxies: its translation and the tables of its resources. Parts are filled when the
+ * first stream looks at them; from then on only what has changed is built and encoded.
+ */
+export class ScopeState {
+  readonly scope: ProxyScope;
+  readonly #interner: ResourceInterner;
+  readonly #parts = new Map<PartName, Part>();
+  /** Lists that an update has failed to bring up to date. */
+  readonly #stale = new Set<IrList>();
+  #ir: ScopeIr;
+
+  constructor(context: PushContext, scope: ProxyScope, interner: ResourceInterner) {
+    this.scope = scope;
+    this.#interner = interner;
+    this.#ir = translateScope(context, scope);
+  }
+
+  get ir(): ScopeIr {
+    return this.#ir;
+  }
+
+  /** What couldn't be translated or encoded, of the parts that are in use. */
+  problems(): readonly IrProblem[] {
+    return [
+      ...this.#ir.problems,
+      ...[...this.#parts.values()].flatMap((part) => [...part.problems.values()].flat()),
+    ];
+  }
+
+  /** Tables in use. */
+  tables(): ResourceTable[] {
+    return [...this.#parts.values()].flatMap((part) => [...part.tables.values()]);
+  }
+
+  /** The table of a type; undefined where virtual hosts are asked for but travel inline. */
+  table(type: TypeUrl, virtualHosts: VirtualHostDelivery): ResourceTable | undefined {
+    const name = partOf(type, virtualHosts);
+    let part = this.#parts.get(name);
+    if (part === undefined) {
+      part = newPart(name);
+      this.#parts.set(name, part);
+      this.#fill(part);
+    }
+    return part.tables.get(type);
+  }
+
+  /** Brings the tables to a newer world, of which these lists may differ. True if any changed. */
+  update(context: PushContext, lists: ReadonlySet<IrList>): boolean {
+    for (const list of lists) this.#stale.add(list);
+    if (this.#stale.size === 0) return false;
+    this.#ir = translateScope(context, this.scope, this.#ir);
+    let changed = false;
+    for (const part of this.#parts.values()) {
+      if (this.#stale.has(part.list)) changed = this.#fill(part) || changed;
+    }
+    this.#stale.clear();
+    return changed;
+  }
+
+  #fill(part: Part): boolean {
+    const built = new Map<string, EnvoyResource>();
+    const put = new Map<TypeUrl, EncodedResource[]>();
+    const problems = new Map<string, readonly PushProblem[]>();
+    for (const resource of part.build(this.#ir)) {
+      const key = `${resource.type} ${resource.name}`;
+      built.set(key, resource);
+      if (part.built.get(key) === resource) {
+        const known = part.problems.get(key);
+        if (known !== undefined) problems.set(key, known);
+        continue;
+      }
+      const encoded = this.#encode(resource);
+      if (!Array.isArray(encoded)) append(put, encoded.type, encoded);
+      else if (encoded.length > 0) problems.set(key, encoded);
+    }
+    const remove = new Map<TypeUrl, string[]>();
+    for (const [key, old] of part.built) {
+      const type = TYPES[old.type];
+      if (!built.has(key) && type !== undefined) append(remove, type, old.name);
+    }
+    part.built = built;
+    part.problems = problems;
+    let changed = false;
+    for (const [type, table] of part.tables) {
+      changed = table.apply(put.get(type) ?? [], remove.get(type)) || changed;
+    }
+    return changed;
+  }
+
+  /** Problems instead of a resource; none for a type that isn't served. */
+  #encode(resource: EnvoyResource): EncodedResource | PushProblem[] {
+    const type = TYPES[resource.type];
+    if (type === undefined) return [];
+    const { name, message, origins } = resource;
+    const result = this.#interner.encode({ type, name, message, origins });
+    if (result.ok) return result.resource;
+    const anywhere = origins.length > 0 ? origins : [{ object: "", path: "" }];
+    return anywhere.flatMap((origin) =>
+      result.problems.map((problem) => ({
+        ...origin,
+        severity: "error" as const,
+        reason: "NotEncodable",
+        message: `${resource.type} ${name}: ${problem.path} ${problem.message}`,
+        resource: name,
+      })),
+    );
+  }
+}
+
+function partOf(type: TypeUrl, virtualHosts: VirtualHostDelivery): PartName {
+  switch (type) {
+    case CLUSTER:
+      return "clusters";
+    case ENDPOINTS:
+      return "endpoints";
+    case LISTENER:
+      return "listeners";
+    default:
+      return virtualHosts === "inline" ? "routes" : "routes with virtual hosts";
+  }
+}
+
+function newPart(name: PartName): Part {
+  const { list, types, build } = PARTS[name];
+  const tables = new Map(types.map((type) => [type, new ResourceTable(type)]));
+  return { list, tables, build, built: new Map(), problems: new Map() };
+}
+
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [value]);
+  else list.push(value);
+}

@@ -1,0 +1,192 @@
+/**
+ * Wires a discovery server: sources → feed → pusher → ADS, with the debug pages beside it. Used by
+ * `main.ts` inside a cluster and by `lateen pilot` alone.
+ */
+
+import { readFileSync } from "node:fs";
+import type { CustomResourceDefinition } from "#cluster/api/generated/apiextensions-v1.ts";
+import { customKinds } from "#cluster/apiserver/kinds/custom.ts";
+import { knownDefinition } from "#cluster/apiserver/schema/messages.ts";
+import { findUnknown } from "#cluster/apiserver/schema/prune.ts";
+import { validate } from "#cluster/apiserver/schema/validate.ts";
+import type { PkiFiles } from "#cluster/api/process-config.ts";
+import { createClient } from "#cluster/client/http-client.ts";
+import { inClusterConfig, loadKubeconfig } from "#cluster/client/kubeconfig.ts";
+import { loadCrds } from "#crds/load.ts";
+import { startDirectorySource } from "#pilot/config/directory-source.ts";
+import { startKubernetesSource } from "#pilot/config/kubernetes-source.ts";
+import { ObjectFeed } from "#pilot/config/object-feed.ts";
+import type { ObjectCheck } from "#pilot/config/yaml-file.ts";
+import { startDebugServer } from "#pilot/debug/http-server.ts";
+import { Metrics } from "#pilot/debug/metrics.ts";
+import { Pusher } from "#pilot/push/pusher.ts";
+import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
+import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
+import type { Rejection, StreamEvents } from "#pilot/xds/stream.ts";
+
+export interface ServeOptions {
+  /** A folder of YAML, watched. */
+  configDir?: string;
+  /** A cluster; the word `in-cluster` takes the pod's own account. */
+  kubeconfig?: string;
+  /** `address:port` of the ADS server; port 0 takes any free one. */
+  grpc: string;
+  /** `address:port` of the debug pages and metrics. */
+  http?: string;
+  /** ADS without TLS; allowed on loopback only. */
+  insecure: boolean;
+  /** Certificate of the ADS server, needed unless `insecure`. */
+  serving?: PkiFiles;
+  clusterDomain?: string;
+  /** Gets the line that says that everything is served; default: stdout. */
+  onReady?: (line: string) => void;
+  log?: (line: string) => void;
+}
+
+const KEPT_REJECTIONS = 256;
+const VERSION = "0.1.0";
+
+/** Serves until the signal aborts. Once complete, it prints `READY ADDRESS`. */
+export async function servePilot(options: ServeOptions, signal: AbortSignal): Promise<void> {
+  const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const tls = credentials(options);
+  const rejections: Rejection[] = [];
+  const metrics = new Metrics();
+  const pusher = new Pusher({ log, onPush: (report) => metrics.pushed(report) });
+  const feed = new ObjectFeed({
+    apply: (changes) => pusher.apply(changes),
+    log,
+    clusterDomain: options.clusterDomain ?? "cluster.local",
+  });
+  // Sources may run before anything is served; streams see the world only when it is whole.
+  await startSources(options, { feed, log, signal });
+  pusher.start();
+  const events = withRejections(metrics, (rejection) => {
+    rejections.push(rejection);
+    if (rejections.length > KEPT_REJECTIONS) rejections.shift();
+    log(describeRejection(rejection));
+  });
+  const server = await startDiscoveryServer({
+    ...parseAddress(options.grpc),
+    ...(tls === undefined ? {} : { tls }),
+    openView: (node, open) => pusher.open(node, open),
+    events,
+    log,
+  });
+  const debug =
+    options.http === undefined
+      ? undefined
+      : await startDebugServer(parseAddress(options.http), {
+          pusher,
+          metrics,
+          streams: () => server.streams(),
+          rejections: () => rejections,
+          objectProblems: () => feed.problems(),
+          isReady: () => !signal.aborted,
+          version: VERSION,
+        });
+  const onReady = options.onReady ?? ((line: string) => process.stdout.write(`${line}\n`));
+  onReady(`READY ${addressText(server)}`);
+  await aborted(signal);
+  await Promise.all([server.close(), debug?.close()]);
+}
+
+async function startSources(
+  options: ServeOptions,
+  { feed, log, signal }: { feed: ObjectFeed; log: (line: string) => void; signal: AbortSignal },
+): Promise<void> {
+  const { configDir, kubeconfig } = options;
+  const sources: Promise<void>[] = [];
+  if (configDir !== undefined) {
+    const check = schemaCheck();
+    sources.push(startDirectorySource({ directory: configDir, feed, check, log, signal }));
+  }
+  if (kubeconfig !== undefined) {
+    const config =
+      kubeconfig === "in-cluster" ? await inClusterConfig() : await loadKubeconfig(kubeconfig);
+    const client = createClient(config);
+    signal.addEventListener("abort", () => client.close());
+    sources.push(startKubernetesSource({ client, feed, log, signal }));
+  }
+  await Promise.all(sources);
+}
+
+/** What an API server would have said of an object: types, patterns, unknown fields. */
+function schemaCheck(): ObjectCheck {
+  const kinds = loadCrds().flatMap((crd) =>
+    customKinds(crd as unknown as CustomResourceDefinition),
+  );
+  const custom = new Map(
+    kinds.map(({ group, version, kind, schema }) => [`${group}/${version} ${kind}`, schema]),
+  );
+  return (object) => {
+    const { apiVersion = "", kind = "" } = object;
+    const name = knownDefinition(apiVersion, kind);
+    const schema = name === undefined ? custom.get(`${apiVersion} ${kind}`) : { $ref: name };
+    // Kinds that nobody here knows are none of the mesh's.
+    if (schema === undefined) return [];
+    return [
+      ...findUnknown(schema, object).map((field) => ({ field, message: "unknown field" })),
+      ...validate(schema, object),
+    ];
+  };
+}
+
+function credentials(options: ServeOptions): { cert: string; key: string } | undefined {
+  const { address } = parseAddress(options.grpc);
+  if (options.insecure) {
+    if (isLoopback(address)) return undefined;
+    throw new Error(`--insecure serves on loopback only, not on ${address}: name a certificate`);
+  }
+  if (options.serving === undefined) {
+    throw new Error("ADS over TLS needs a certificate; --insecure serves without, on loopback");
+  }
+  return {
+    cert: readFileSync(options.serving.certFile, "utf8"),
+    key: readFileSync(options.serving.keyFile, "utf8"),
+  };
+}
+
+function isLoopback(address: string): boolean {
+  return address === "localhost" || address === "::1" || /^127(\.\d{1,3}){3}$/.test(address);
+}
+
+/** `127.0.0.1:15010`, `[::1]:15010`, `:15010` (loopback). */
+function parseAddress(text: string): { address: string; port: number } {
+  const match = /^\[?([^\]]*?)\]?:(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65535) throw new Error(`${text} is not ADDRESS:PORT`);
+  return { address: match[1] === "" ? "127.0.0.1" : (match[1] ?? ""), port };
+}
+
+function addressText({ address, port }: DiscoveryServer): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function withRejections(metrics: Metrics, onReject: (one: Rejection) => void): StreamEvents {
+  return {
+    sent: (type, bytes) => metrics.sent(type, bytes),
+    acked: (type, afterMs) => metrics.acked(type, afterMs),
+    converged: (afterMs) => metrics.converged(afterMs),
+    rejected(rejection) {
+      metrics.rejected(rejection);
+      onReject(rejection);
+    },
+  };
+}
+
+/** Names the objects behind the response, first those that the proxy's message names. */
+function describeRejection({ proxyId, type, message, resources }: Rejection): string {
+  const named = resources.filter(({ name }) => message.includes(name));
+  const blamed = named.length > 0 ? named : resources;
+  const objects = new Set(blamed.flatMap(({ origins }) => origins.map((one) => one.object)));
+  const some = [...objects].slice(0, 10).join(", ");
+  return `${proxyId}: rejects ${type}: ${message}; it keeps what it had. From: ${some}`;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
