@@ -39,7 +39,11 @@ export function serve(name, handler) {
   // Envoy keeps connections open much longer than Node's five seconds: a server that closes one
   // just as a request arrives on it would lose the request.
   server.keepAliveTimeout = 0;
-  server.listen(Number(process.env.PORT ?? DEFAULT_PORT), () => console.log(`${name} is serving`));
+  server.listen(Number(process.env.PORT ?? DEFAULT_PORT), () => {
+    const address = server.address();
+    const port = typeof address === "object" ? address?.port : undefined;
+    console.log(`${name} is serving on ${port}`);
+  });
   process.once("SIGTERM", () => {
     ending = true;
     setTimeout(() => {
