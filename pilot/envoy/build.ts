@@ -8,8 +8,17 @@
  * again: encoders may cache bytes by its identity.
  */
 
-import type { Origin } from "#pilot/ir/origin.ts";
+import type { Cluster } from "#pilot/ir/cluster.ts";
+import type { EndpointAssignment } from "#pilot/ir/endpoint.ts";
+import type { Listener } from "#pilot/ir/listener.ts";
+import { type Origin, mergeOrigins } from "#pilot/ir/origin.ts";
+import type { RouteConfiguration, VirtualHost } from "#pilot/ir/route.ts";
 import type { ScopeIr } from "#pilot/ir/scope-ir.ts";
+import { buildCluster } from "./cluster.ts";
+import { buildAssignment } from "./endpoint.ts";
+import { buildListener } from "./listener.ts";
+import { perNode } from "./per-node.ts";
+import { buildRouteConfiguration, buildVhdsConfiguration, buildVirtualHost } from "./route.ts";
 
 export type EnvoyResourceType =
   "cluster" | "listener" | "route" | "endpoint" | "secret" | "virtual-host";
@@ -39,23 +48,83 @@ export function buildResources(
 
 /** One `cluster` a Cluster. */
 export function buildClusters(ir: ScopeIr): EnvoyResource[] {
-  void ir.clusters;
-  return [];
+  return ir.clusters.map((cluster) => clusterResource(cluster));
 }
 
 /** One `endpoint` (ClusterLoadAssignment) a discovered cluster. */
 export function buildEndpoints(ir: ScopeIr): EnvoyResource[] {
-  void ir.endpoints;
-  return [];
+  return ir.endpoints.map((assignment) => endpointResource(assignment));
 }
 
 export function buildListeners(ir: ScopeIr): EnvoyResource[] {
-  void ir.listeners;
-  return [];
+  return ir.listeners.map((listener) => listenerResource(listener));
 }
 
 /** One `route` a RouteConfiguration and, when they travel alone, one `virtual-host` each. */
-export function buildRoutes(ir: ScopeIr, virtualHosts: VirtualHostDelivery): EnvoyResource[] {
-  void [ir.routes, virtualHosts];
-  return [];
+export function buildRoutes(
+  ir: ScopeIr,
+  virtualHosts: VirtualHostDelivery = "inline",
+): EnvoyResource[] {
+  if (virtualHosts === "inline") return ir.routes.map((route) => inlineRoutes(route));
+  return ir.routes.flatMap((route) => [
+    vhdsRoutes(route),
+    ...route.virtualHosts.map((host) => virtualHostResource(host, route.name)),
+  ]);
+}
+
+const clusterResource = perNode((cluster: Cluster): EnvoyResource => ({
+  type: "cluster",
+  name: cluster.name,
+  message: buildCluster(cluster),
+  origins: cluster.origins,
+}));
+
+const endpointResource = perNode((assignment: EndpointAssignment): EnvoyResource => ({
+  type: "endpoint",
+  name: assignment.cluster,
+  message: buildAssignment(assignment),
+  origins: assignment.origins,
+}));
+
+const listenerResource = perNode((listener: Listener): EnvoyResource => ({
+  type: "listener",
+  name: listener.name,
+  message: buildListener(listener),
+  origins: mergeOrigins(listener.origins, ...listener.filterChains.map((one) => one.origins)),
+}));
+
+/** Messages of virtual hosts are shared by all configurations and scopes that hold the host. */
+const inlineHost = perNode((host: VirtualHost): object => buildVirtualHost(host, "outbound"));
+
+const inlineRoutes = perNode((route: RouteConfiguration): EnvoyResource => ({
+  type: "route",
+  name: route.name,
+  message: buildRouteConfiguration(
+    route,
+    "outbound",
+    route.virtualHosts.map((host) => inlineHost(host)),
+  ),
+  origins: mergeOrigins(route.origins, ...route.virtualHosts.map(originsOfHost)),
+}));
+
+const vhdsRoutes = perNode((route: RouteConfiguration): EnvoyResource => ({
+  type: "route",
+  name: route.name,
+  message: buildVhdsConfiguration(route),
+  origins: route.origins,
+}));
+
+/** Removals only take effect where the host's own name is the resource's (Envoy 1.40). */
+const virtualHostResource = perNode((host: VirtualHost, routeName): EnvoyResource => {
+  const name = `${routeName}/${host.name}`;
+  return {
+    type: "virtual-host",
+    name,
+    message: buildVirtualHost(host, "outbound", name),
+    origins: originsOfHost(host),
+  };
+});
+
+function originsOfHost(host: VirtualHost): Origin[] {
+  return mergeOrigins(host.origins, ...host.routes.map((route) => route.origins));
 }

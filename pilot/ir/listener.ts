@@ -64,8 +64,8 @@ export interface Listener {
   readonly inspectors: readonly Inspector[];
   /** Ports whose clients may wait for the server to speak: the http inspector is off there. */
   readonly uninspectedPorts: readonly number[];
-  /** 0: as long as it takes. */
-  readonly inspectionTimeoutMs: number;
+  /** 0: as long as it takes; absent: the proxy's default, after which the connection is closed. */
+  readonly inspectionTimeoutMs?: number;
   readonly filterChains: readonly FilterChain[];
   readonly defaultFilterChain?: FilterChain;
   readonly accessLog?: AccessLog;

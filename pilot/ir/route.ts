@@ -14,6 +14,7 @@ export interface HeaderMatch {
   readonly name: string;
   /** Absent: the header only has to be there. */
   readonly match?: StringMatch;
+  /** Also true where the header is missing. */
   readonly invert: boolean;
 }
 
@@ -101,7 +102,7 @@ export interface RedirectAction {
 export interface RespondAction {
   readonly kind: "respond";
   readonly status: number;
-  readonly body?: string;
+  readonly body?: { readonly kind: "text" | "base64"; readonly value: string };
 }
 
 export interface Fault {

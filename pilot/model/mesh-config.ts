@@ -30,7 +30,12 @@ export interface MeshConfig {
   /** Replaces the built-in retries of routes that say nothing about them. */
   readonly defaultRetries?: MeshRetries;
   readonly localityFailover: boolean;
+  /** Mutual TLS between proxies where no policy says otherwise. */
+  readonly peerTls: PeerTls;
 }
+
+/** `PERMISSIVE` takes both and prefers TLS; `DISABLE` needs no certificates in proxies. */
+export type PeerTls = "DISABLE" | "PERMISSIVE" | "STRICT";
 
 export interface MeshRetries {
   readonly attempts: number;
@@ -54,4 +59,5 @@ export const DEFAULT_MESH: MeshConfig = {
   defaultVirtualServiceExportTo: ["*"],
   defaultDestinationRuleExportTo: ["*"],
   localityFailover: true,
+  peerTls: "DISABLE",
 };

@@ -20,7 +20,10 @@ export class PersistentMap<V> {
   }
 
   static empty<V>(): PersistentMap<V> {
-    return new PersistentMap<V>(new Array<Shard<V>>(SHARDS).fill(EMPTY_SHARD), 0);
+    return new PersistentMap<V>(
+      Array.from({ length: SHARDS }, (): Shard<V> => EMPTY_SHARD),
+      0,
+    );
   }
 
   get(key: string): V | undefined {

@@ -56,7 +56,7 @@ export interface WorkloadScope {
   readonly targets: readonly ServiceTarget[];
   /** Only labels that some rule looks at. */
   readonly labels: Labels;
-  /** Filled only where a Sidecar's ingress forwards to the instance's own address. */
+  /** Filled only where a Sidecar's ingress depends on the instance's own address. */
   readonly addresses: readonly string[];
 }
 
@@ -114,9 +114,12 @@ function sidecarOf(context: PushContext, proxy: Proxy): Sidecar | undefined {
   );
 }
 
+/** Chains of an ingress without a bind are named by the instance's address, and targets may be it. */
 function needsAddress(sidecar: Sidecar): boolean {
-  return (sidecar.spec.ingress ?? []).some((listener) =>
-    ["0.0.0.0:", "[::]:"].some((prefix) => (listener.defaultEndpoint ?? "").startsWith(prefix)),
+  return (sidecar.spec.ingress ?? []).some(
+    (listener) =>
+      (listener.bind ?? "") === "" ||
+      ["0.0.0.0:", "[::]:"].some((prefix) => (listener.defaultEndpoint ?? "").startsWith(prefix)),
   );
 }
 

@@ -19,7 +19,12 @@ import {
 import type { Change } from "#pilot/model/change.ts";
 import { DEFAULT_MESH, type MeshConfig } from "#pilot/model/mesh-config.ts";
 import { type ObjectKey, objectKey } from "#pilot/model/name.ts";
-import type { ModelObject, ServiceEntry, Workload } from "#pilot/model/object.ts";
+import {
+  type ModelObject,
+  type ServiceEntry,
+  type Workload,
+  compareText,
+} from "#pilot/model/object.ts";
 import type { Problem } from "#pilot/model/problem.ts";
 import { convertConfigObject, isConfigObject } from "./config-object.ts";
 import {
@@ -281,7 +286,7 @@ function sameTopology(left: core.Node | undefined, right: core.Node | undefined)
     JSON.stringify(
       Object.entries(node?.metadata.labels ?? {})
         .filter(([name]) => name.startsWith("topology."))
-        .sort(),
+        .sort(([one], [other]) => compareText(one, other)),
     );
   return topology(left) === topology(right);
 }

@@ -1,6 +1,7 @@
 /** A ServiceEntry as services and endpoints: one service a host. */
 
 import { hostname, objectKey } from "#pilot/model/name.ts";
+import { canonicalCidr } from "#pilot/model/cidr.ts";
 import { isWildcard } from "#pilot/model/host.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
 import {
@@ -23,7 +24,9 @@ const TLS_MODE = "security.istio.io/tlsMode";
 export function convertServiceEntry(entry: ServiceEntry): Service[] {
   const { spec } = entry;
   const hosts = [...new Set((spec.hosts ?? []).map(hostname))];
-  const addresses = (spec.addresses ?? []).filter((address) => address !== "");
+  const addresses = (spec.addresses ?? []).filter(
+    (address) => canonicalCidr(address) !== undefined,
+  );
   return hosts.map((host) => ({
     kind: "Service",
     key: objectKey("Service", entry.namespace, `${entry.name}/${host}`),
@@ -60,7 +63,9 @@ function resolutionOf(entry: ServiceEntry): Resolution {
       return "dns";
     case "DNS_ROUND_ROBIN":
       return "dns-first";
-    default:
+    case "NONE":
+    case "DYNAMIC_DNS":
+    case undefined:
       return "original";
   }
 }

@@ -1,0 +1,28 @@
+/** envoy.filters.network.tcp_proxy. */
+
+import type { AccessLog, TcpForward } from "#pilot/ir/listener.ts";
+import { type Extension, duration, extension } from "#pilot/envoy/any.ts";
+import { accessLogger } from "./access-log.ts";
+
+export function tcpProxy(forward: TcpForward, log: AccessLog | undefined): Extension {
+  const only = forward.clusters.length === 1 ? forward.clusters[0] : undefined;
+  return extension(
+    "envoy.filters.network.tcp_proxy",
+    "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+    {
+      statPrefix: forward.statPrefix,
+      ...(only === undefined
+        ? {
+            weightedClusters: {
+              clusters: forward.clusters.map(({ cluster, weight }) => ({ name: cluster, weight })),
+            },
+          }
+        : { cluster: only.cluster }),
+      ...(forward.idleTimeoutMs === undefined
+        ? {}
+        : { idleTimeout: duration(forward.idleTimeoutMs) }),
+      ...(forward.hash?.kind === "source-address" ? { hashPolicy: [{ sourceIp: {} }] } : {}),
+      ...(log === undefined ? {} : { accessLog: [accessLogger(log)] }),
+    },
+  );
+}

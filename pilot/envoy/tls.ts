@@ -1,0 +1,111 @@
+/** Transport sockets. */
+
+import type { ClientTls, CredentialSource, ServerTls, TrustSource } from "#pilot/ir/tls.ts";
+import { type Extension, FROM_ADS, extension, nonEmpty, set } from "./any.ts";
+
+const TLS = "envoy.transport_sockets.tls";
+const CONTEXTS = "envoy.extensions.transport_sockets.tls.v3";
+const SYSTEM_ROOTS = "/etc/ssl/certs/ca-certificates.crt";
+
+/** The workload's own certificate is served by its node, at a static cluster of the bootstrap. */
+const FROM_NODE = {
+  apiConfigSource: {
+    apiType: "GRPC",
+    transportApiVersion: "V3",
+    grpcServices: [{ envoyGrpc: { clusterName: "sds-grpc" } }],
+    setNodeOnFirstMessageOnly: true,
+  },
+  initialFetchTimeout: "0s",
+  resourceApiVersion: "V3",
+};
+
+const SERVER_CIPHERS = [
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "AES256-GCM-SHA384",
+  "AES128-GCM-SHA256",
+];
+
+export function serverSocket(tls: ServerTls): Extension {
+  return extension(TLS, `${CONTEXTS}.DownstreamTlsContext`, {
+    commonTlsContext: {
+      tlsParams: set({
+        tlsMinimumProtocolVersion: tls.minVersion ?? "TLSv1_2",
+        tlsMaximumProtocolVersion: tls.maxVersion,
+        cipherSuites: tls.cipherSuites.length > 0 ? tls.cipherSuites : SERVER_CIPHERS,
+      }),
+      ...credential(tls.credential),
+      ...trust(tls.trust, tls.subjectAltNames),
+      alpnProtocols: tls.alpn,
+    },
+    requireClientCertificate: tls.requireClientCertificate,
+  });
+}
+
+export function clientSocket(tls: ClientTls): Extension {
+  return extension(TLS, `${CONTEXTS}.UpstreamTlsContext`, {
+    commonTlsContext: {
+      tlsParams: {
+        tlsMinimumProtocolVersion: "TLSv1_2",
+        tlsMaximumProtocolVersion: "TLSv1_3",
+      },
+      ...(tls.credential === undefined ? {} : credential(tls.credential)),
+      ...trust(tls.trust, tls.subjectAltNames),
+      ...nonEmpty({ alpnProtocols: tls.alpn }),
+    },
+    ...(tls.serverName === "" ? {} : { sni: tls.serverName }),
+  });
+}
+
+export function plainSocket(): Extension {
+  return extension(
+    "envoy.transport_sockets.raw_buffer",
+    "envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer",
+  );
+}
+
+function credential(source: CredentialSource): object {
+  switch (source.kind) {
+    case "workload":
+      return { tlsCertificateSdsSecretConfigs: [{ name: "default", sdsConfig: FROM_NODE }] };
+    case "named":
+      return { tlsCertificateSdsSecretConfigs: [{ name: source.name, sdsConfig: FROM_ADS }] };
+    case "files":
+      return {
+        tlsCertificates: [
+          {
+            certificateChain: { filename: source.certificate },
+            privateKey: { filename: source.privateKey },
+          },
+        ],
+      };
+  }
+}
+
+function trust(source: TrustSource | undefined, names: readonly string[]): object {
+  if (source === undefined) return {};
+  const san = nonEmpty({
+    matchTypedSubjectAltNames: names.flatMap((name) =>
+      ["URI", "DNS"].map((sanType) => ({ sanType, matcher: { exact: name } })),
+    ),
+  });
+  switch (source.kind) {
+    case "workload":
+    case "named":
+      return {
+        combinedValidationContext: {
+          defaultValidationContext: san,
+          validationContextSdsSecretConfig: {
+            name: source.kind === "workload" ? "ROOTCA" : source.name,
+            sdsConfig: source.kind === "workload" ? FROM_NODE : FROM_ADS,
+          },
+        },
+      };
+    case "file":
+      return { validationContext: { trustedCa: { filename: source.path }, ...san } };
+    case "system":
+      return { validationContext: { trustedCa: { filename: SYSTEM_ROOTS }, ...san } };
+  }
+}

@@ -1,0 +1,233 @@
+/** What an HTTP rule does with a request: forward, redirect, or answer. */
+
+import type {
+  Destination,
+  HTTPMatchRequest,
+  HTTPRedirect,
+  HTTPRoute,
+  HTTPRouteDestination,
+} from "#crds/types/networking-v1.ts";
+import { type ClusterName, outboundCluster } from "#pilot/ir/name.ts";
+import type {
+  ForwardAction,
+  HashPolicy,
+  Mirror,
+  PathRewrite,
+  RedirectAction,
+  RespondAction,
+  WeightedCluster,
+} from "#pilot/ir/route.ts";
+import type { MeshConfig } from "#pilot/model/mesh-config.ts";
+import { type Hostname, type ObjectKey, resolveHost } from "#pilot/model/name.ts";
+import type { Service } from "#pilot/model/object.ts";
+import { type MergedRule, policyFor } from "./destination-rule.ts";
+import { durationMs, fraction, regexProblem } from "./fields.ts";
+import { headerChanges } from "./header-operations.ts";
+import { type Reporter, error, originOf, warn } from "./result.ts";
+import { retryPolicy } from "./retry.ts";
+import { hashPolicies } from "./traffic-policy.ts";
+
+/** What is known about the hosts that a rule sends to. */
+export type Destinations = ReadonlyMap<
+  Hostname,
+  { readonly service: Service | undefined; readonly rule: MergedRule | undefined }
+>;
+
+export interface ActionInput {
+  readonly namespace: string;
+  readonly object: ObjectKey;
+  /** Of the listener: the destination's port where the rule names none. */
+  readonly port: number;
+  readonly destinations: Destinations;
+  readonly mesh: MeshConfig;
+  readonly report: Reporter;
+  /** Of the rule: `spec.http[0]`. */
+  readonly path: string;
+}
+
+/** The action of a rule for one of its match blocks. */
+export function buildAction(
+  rule: HTTPRoute,
+  match: HTTPMatchRequest | undefined,
+  input: ActionInput,
+): ForwardAction | RedirectAction | RespondAction {
+  if (rule.redirect !== undefined) return redirect(rule.redirect, match, input);
+  if (rule.directResponse !== undefined) {
+    const { status, body } = rule.directResponse;
+    const text = body?.string;
+    const bytes = body?.bytes;
+    return {
+      kind: "respond",
+      status,
+      ...(text === undefined ? {} : { body: { kind: "text", value: text } }),
+      ...(bytes === undefined ? {} : { body: { kind: "base64", value: bytes } }),
+    };
+  }
+  return forward(rule, match, input);
+}
+
+function forward(
+  rule: HTTPRoute,
+  match: HTTPMatchRequest | undefined,
+  input: ActionInput,
+): ForwardAction | RespondAction {
+  const { report, path, mesh } = input;
+  const clusters = weightedClusters(rule.route ?? [], input);
+  if (clusters.length === 0) {
+    error(report, `${path}.route`, "NoDestination", "no destination has a weight: answered 503");
+    return { kind: "respond", status: 503 };
+  }
+  const hash = hashOf(rule.route ?? [], input);
+  const retry = retryPolicy(rule.retries, mesh, report, `${path}.retries`);
+  const pathRewrite = rewriteOf(rule, match, input);
+  const host = rule.rewrite?.authority ?? headerChanges(rule.headers).hostRewrite;
+  return {
+    kind: "forward",
+    clusters,
+    timeoutMs: durationMs(rule.timeout, report, `${path}.timeout`) ?? 0,
+    ...(retry === undefined
+      ? {}
+      : { retry: hash.length > 0 ? { ...retry, avoidPreviousHosts: false } : retry }),
+    ...(pathRewrite === undefined ? {} : { pathRewrite }),
+    ...(host === undefined || host === "" ? {} : { hostRewrite: host }),
+    mirrors: mirrorsOf(rule, input),
+    hash,
+  };
+}
+
+/** A single destination takes all, whatever its weight; of several, those without weight get nothing. */
+function weightedClusters(
+  routes: readonly HTTPRouteDestination[],
+  input: ActionInput,
+): WeightedCluster[] {
+  return routes.flatMap((route, at) => {
+    const weight = route.weight ?? 0;
+    if (routes.length > 1 && weight === 0) return [];
+    const path = `${input.path}.route[${at}]`;
+    return [
+      {
+        cluster: clusterOf(route.destination, `${path}.destination`, input),
+        weight: routes.length === 1 ? 1 : weight,
+        ...headerChanges(route.headers),
+        origins: [originOf(input.object, path)],
+      },
+    ];
+  });
+}
+
+/** The cluster of a destination; an unknown one is named all the same, so that requests get 503. */
+export function clusterOf(
+  destination: Destination,
+  path: string,
+  input: Pick<ActionInput, "namespace" | "port" | "destinations" | "mesh" | "report">,
+): ClusterName {
+  const host = resolveHost(destination.host, input.namespace, input.mesh.clusterDomain);
+  const { service, rule } = input.destinations.get(host) ?? {};
+  const target = service?.aliasOf ?? host;
+  const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined;
+  const port = destination.port?.number ?? only ?? input.port;
+  if (service === undefined) {
+    const message = `no service ${host} is visible here: answered 503`;
+    warn(input.report, `${path}.host`, "UnknownHost", message);
+  } else if (service.aliasOf === undefined && !service.ports.some((one) => one.number === port)) {
+    const message = `${host} has no port ${port}: answered 503`;
+    warn(input.report, `${path}.port`, "UnknownPort", message);
+  }
+  const subset = destination.subset ?? "";
+  if (
+    subset !== "" &&
+    service !== undefined &&
+    rule?.subsets.some((one) => one.subset.name === subset) !== true
+  ) {
+    const message = `no DestinationRule of ${host} has a subset ${subset}: answered 503`;
+    warn(input.report, `${path}.subset`, "UnknownSubset", message);
+  }
+  const known = input.destinations.has(target) || target === host ? target : host;
+  return outboundCluster(known, port, subset);
+}
+
+function hashOf(routes: readonly HTTPRouteDestination[], input: ActionInput): HashPolicy[] {
+  const policies = new Map<string, HashPolicy>();
+  for (const { destination } of routes) {
+    const host = resolveHost(destination.host, input.namespace, input.mesh.clusterDomain);
+    const { service, rule } = input.destinations.get(host) ?? {};
+    if (rule === undefined) continue;
+    const subset = rule.subsets.find((one) => one.subset.name === destination.subset);
+    const port = destination.port?.number ?? service?.ports[0]?.number ?? input.port;
+    for (const policy of hashPolicies(policyFor(rule, port, subset), input.report)) {
+      policies.set(JSON.stringify(policy), policy);
+    }
+  }
+  return [...policies.values()];
+}
+
+function rewriteOf(
+  rule: HTTPRoute,
+  match: HTTPMatchRequest | undefined,
+  { report, path }: ActionInput,
+): PathRewrite | undefined {
+  const spec = rule.rewrite;
+  if (spec?.uriRegexRewrite !== undefined) {
+    const { match: pattern, rewrite = "" } = spec.uriRegexRewrite;
+    const invalid = regexProblem(pattern);
+    if (invalid === undefined) return { kind: "regex", pattern, substitution: rewrite };
+    error(report, `${path}.rewrite.uriRegexRewrite.match`, "InvalidRegex", invalid);
+    return undefined;
+  }
+  if (spec?.uri === undefined || spec.uri === "") return undefined;
+  const pattern = match?.uri?.regex;
+  return pattern === undefined
+    ? { kind: "prefix", value: spec.uri }
+    : { kind: "regex", pattern, substitution: spec.uri };
+}
+
+function mirrorsOf(rule: HTTPRoute, input: ActionInput): Mirror[] {
+  const { path } = input;
+  const mirrors: Mirror[] = (rule.mirrors ?? []).map((one, at) => ({
+    cluster: clusterOf(one.destination, `${path}.mirrors[${at}].destination`, input),
+    fraction: fraction(one.percentage, 100),
+  }));
+  if (rule.mirror !== undefined) {
+    const old = rule.mirrorPercent ?? rule.mirror_percent;
+    mirrors.push({
+      cluster: clusterOf(rule.mirror, `${path}.mirror`, input),
+      fraction: fraction(rule.mirrorPercentage, old ?? 100),
+    });
+  }
+  return mirrors.filter((mirror) => mirror.fraction > 0);
+}
+
+const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
+  ["http", 80],
+  ["https", 443],
+]);
+
+function redirect(
+  spec: HTTPRedirect,
+  match: HTTPMatchRequest | undefined,
+  { report, path }: ActionInput,
+): RedirectAction {
+  const port =
+    spec.port ??
+    (spec.derivePort === "FROM_PROTOCOL_DEFAULT"
+      ? DEFAULT_PORTS.get(spec.scheme ?? "http")
+      : undefined);
+  if (spec.prefixRewrite !== undefined && match?.uri?.prefix === undefined) {
+    const message = "prefixRewrite needs a match of uri.prefix to replace";
+    warn(report, `${path}.redirect.prefixRewrite`, "NoPrefixMatch", message);
+  }
+  const target: RedirectAction["path"] =
+    spec.uri !== undefined && spec.uri !== ""
+      ? { kind: "full", value: spec.uri }
+      : spec.prefixRewrite !== undefined && spec.prefixRewrite !== ""
+        ? { kind: "prefix", value: spec.prefixRewrite }
+        : undefined;
+  return {
+    kind: "redirect",
+    ...(target === undefined ? {} : { path: target }),
+    ...(spec.authority === undefined || spec.authority === "" ? {} : { host: spec.authority }),
+    ...(spec.scheme === undefined ? {} : { scheme: spec.scheme }),
+    ...(port === undefined ? {} : { port }),
+    code: spec.redirectCode ?? 301,
+  };
+}

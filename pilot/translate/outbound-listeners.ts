@@ -1,0 +1,310 @@
+/**
+ * Outbound listeners of sidecars. Redirected connections enter at 15001, which hands each over to the
+ * listener of its original destination: `ADDRESS_PORT` where the service has an address of its own,
+ * else `0.0.0.0_PORT`; what finds none passes through or is closed.
+ */
+
+import type { AccessLog, ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";
+import { BLACK_HOLE, type ClusterName, PASSTHROUGH, outboundCluster } from "#pilot/ir/name.ts";
+import { type Origin, mergeOrigins } from "#pilot/ir/origin.ts";
+import type { IrProblem } from "#pilot/ir/scope-ir.ts";
+import { cached } from "#pilot/model/cached.ts";
+import { wildcardsOf } from "#pilot/model/host.ts";
+import type { MeshConfig, OutboundPolicy } from "#pilot/model/mesh-config.ts";
+import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
+import { isTls, listenerKind } from "#pilot/model/protocol.ts";
+import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
+import type { OutboundScope } from "#pilot/model/scope.ts";
+import { destinationsOf, visibleServices, visibleVirtualServices } from "#pilot/model/visible.ts";
+import { accessLogOf } from "./access-log.ts";
+import { ruleFor } from "./destination-rule.ts";
+import type { Destinations } from "./http-action.ts";
+import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
+import { ANY, type PlannedPort, outboundListenerPlan } from "./outbound-plan.ts";
+import { outboundPolicy } from "./outbound-routes.ts";
+import { type Translated, originOf } from "./result.ts";
+
+export const OUTBOUND_PORT = 15001;
+const PLAIN_HTTP: ChainMatch = { transport: "plain", applicationProtocols: ["http/1.1", "h2c"] };
+
+/** What services want of one address and port. */
+interface Draft {
+  readonly address: string;
+  readonly port: number;
+  additional: readonly string[];
+  /** Name of the route configuration of requests. */
+  routes?: string;
+  /** Connections that aren't requests; the one without a match is the rest. */
+  readonly chains: FilterChain[];
+  readonly origins: Origin[];
+}
+
+/** All outbound listeners of a scope. */
+export function translateOutboundListeners(
+  context: PushContext,
+  scope: OutboundScope,
+): Translated<readonly Listener[]> {
+  const problems: IrProblem[] = [];
+  const drafts = new Map<string, Draft>();
+  const l4Rules = rulesForConnections(context, scope);
+  for (const planned of outboundListenerPlan(context, scope).ports) {
+    const { service, port } = planned;
+    const http = listenerKind(port.protocol) !== "tcp";
+    const chains =
+      listenerKind(port.protocol) === "http"
+        ? { value: [], problems: [] }
+        : connectionChains(context, scope, planned, l4Rules.get(service.host));
+    problems.push(...chains.problems);
+    const [first, ...more] = planned.binds;
+    if (first === undefined) continue;
+    const groups = service.headless ? planned.binds.map((one) => [one]) : [[first, ...more]];
+    for (const [address = ANY, ...additional] of groups) {
+      const draft = draftAt(drafts, address, port.number);
+      draft.additional = additional;
+      draft.origins.push(originOf(service.source));
+      if (http) {
+        draft.routes ??= address === ANY ? String(port.number) : `${service.host}:${port.number}`;
+      }
+      addChains(draft, chains.value, service, problems);
+    }
+  }
+  const policy = outboundPolicy(context, scope);
+  const accessLog = accessLogOf(context.mesh);
+  const listeners = [...drafts.values()].map((draft) =>
+    finish(draft, context.mesh, policy, accessLog),
+  );
+  listeners.push(virtualOutbound(context.mesh, policy, accessLog));
+  listeners.sort((left, right) => compareText(left.name, right.name));
+  return { value: listeners, problems };
+}
+
+function draftAt(drafts: Map<string, Draft>, address: string, port: number): Draft {
+  const name = `${address}_${port}`;
+  const found = drafts.get(name);
+  if (found !== undefined) return found;
+  const draft: Draft = { address, port, additional: [], chains: [], origins: [] };
+  drafts.set(name, draft);
+  return draft;
+}
+
+/** Two chains with the same match would make Envoy refuse the listener: the first keeps it. */
+function addChains(
+  draft: Draft,
+  chains: readonly FilterChain[],
+  service: Service,
+  problems: IrProblem[],
+): void {
+  for (const chain of chains) {
+    const match = JSON.stringify(chain.match);
+    const taken = draft.chains.find((one) => JSON.stringify(one.match) === match);
+    if (taken === undefined) draft.chains.push(chain);
+    else if (!sameTarget(taken, chain)) {
+      problems.push({
+        object: service.source,
+        path: "spec.ports",
+        severity: "warning",
+        reason: "ListenerConflict",
+        message: `connections to ${draft.address}:${draft.port} already go to ${targetOf(taken)}`,
+      });
+    }
+  }
+}
+
+function targetOf(chain: FilterChain): string {
+  return chain.connection.kind === "tcp"
+    ? chain.connection.clusters.map((one) => one.cluster).join(", ")
+    : chain.connection.statPrefix;
+}
+
+function sameTarget(left: FilterChain, right: FilterChain): boolean {
+  return targetOf(left) === targetOf(right);
+}
+
+function finish(
+  draft: Draft,
+  mesh: MeshConfig,
+  policy: OutboundPolicy,
+  accessLog: AccessLog | undefined,
+): Listener {
+  const name = `${draft.address}_${draft.port}`;
+  const matched = draft.chains.filter((chain) => Object.keys(chain.match).length > 0);
+  const rest = draft.chains.find((chain) => Object.keys(chain.match).length === 0);
+  const chains = [...matched];
+  if (draft.routes !== undefined) {
+    chains.push({
+      match: PLAIN_HTTP,
+      connection: {
+        kind: "http",
+        role: "outbound",
+        statPrefix: `outbound_${name};`,
+        routes: { kind: "discovered", name: draft.routes },
+      },
+      origins: [],
+    });
+  }
+  const alone = chains.length === 0 && rest !== undefined;
+  const byName = chains.some((chain) => chain.match.serverNames !== undefined);
+  return {
+    name,
+    address: draft.address,
+    port: draft.port,
+    additionalAddresses: draft.additional,
+    direction: "outbound",
+    bindToPort: false,
+    useOriginalDestination: false,
+    inspectors: [
+      ...(byName ? (["tls"] as const) : []),
+      ...(draft.routes === undefined ? [] : (["http"] as const)),
+    ],
+    uninspectedPorts: [],
+    inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
+    filterChains: alone ? [rest] : chains,
+    ...(alone ? {} : { defaultFilterChain: rest ?? unmatched(mesh, policy) }),
+    ...(accessLog === undefined ? {} : { accessLog }),
+    origins: mergeOrigins(draft.origins),
+  };
+}
+
+const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): FilterChain => ({
+  name: "PassthroughFilterChain",
+  match: {},
+  connection: forwardTo(policy === "ALLOW_ANY" ? PASSTHROUGH : BLACK_HOLE),
+  origins: [],
+}));
+
+const virtualOutbound = cached(
+  (mesh: MeshConfig, policy: OutboundPolicy, accessLog: AccessLog | undefined): Listener => ({
+    name: "virtualOutbound",
+    address: ANY,
+    port: OUTBOUND_PORT,
+    additionalAddresses: [],
+    direction: "outbound",
+    bindToPort: true,
+    useOriginalDestination: true,
+    inspectors: [],
+    uninspectedPorts: [],
+    inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
+    filterChains: [
+      {
+        name: "virtualOutbound-blackhole",
+        match: { destinationPort: OUTBOUND_PORT },
+        connection: forwardTo(BLACK_HOLE),
+        origins: [],
+      },
+      {
+        name: "virtualOutbound-catchall-tcp",
+        match: {},
+        connection: forwardTo(policy === "ALLOW_ANY" ? PASSTHROUGH : BLACK_HOLE),
+        origins: [],
+      },
+    ],
+    ...(accessLog === undefined ? {} : { accessLog }),
+    origins: [],
+  }),
+);
+
+export function forwardTo(cluster: ClusterName): FilterChain["connection"] {
+  return { kind: "tcp", statPrefix: cluster, clusters: [{ cluster, weight: 1 }] };
+}
+
+/** Rules with `tcp` or `tls` by the services that they are about, oldest first. */
+function rulesForConnections(
+  context: PushContext,
+  scope: OutboundScope,
+): ReadonlyMap<string, readonly VirtualService[]> {
+  const byHost = new Map<string, VirtualService[]>();
+  const rules = visibleVirtualServices(context, scope).filter(
+    (rule) => (rule.spec.tcp ?? []).length + (rule.spec.tls ?? []).length > 0,
+  );
+  if (rules.length === 0) return byHost;
+  for (const rule of rules) {
+    for (const host of hostsOf(rule, context.mesh.clusterDomain)) {
+      byHost.set(host, [...(byHost.get(host) ?? []), rule]);
+    }
+  }
+  for (const service of visibleServices(context, scope).list) {
+    if (byHost.has(service.host)) continue;
+    const wild = wildcardsOf(service.host).find((name) => byHost.has(name));
+    if (wild !== undefined) byHost.set(service.host, byHost.get(wild) ?? []);
+  }
+  return byHost;
+}
+
+/** Chains for connections to a service's port: by its rules, else straight to it. */
+function connectionChains(
+  context: PushContext,
+  scope: OutboundScope,
+  planned: PlannedPort,
+  rules: readonly VirtualService[] = [],
+): Translated<readonly FilterChain[]> {
+  const { service, port } = planned;
+  const tls = isTls(port.protocol);
+  const problems: IrProblem[] = [];
+  for (const rule of rules) {
+    const input = {
+      view: {
+        gateways: ["mesh"],
+        port: port.number,
+        source: { namespace: scope.namespace, labels: scope.labels },
+      },
+      destinations: destinationsFor(context, scope, rule),
+      mesh: context.mesh,
+    };
+    const made = tls ? tlsRoutes(rule, input) : tcpRoutes(rule, input);
+    problems.push(...made.problems);
+    if (made.value.length > 0) {
+      return { value: made.value.map((route) => routedChain(route, planned)), problems };
+    }
+  }
+  return { value: [straightChain(service, planned)], problems };
+}
+
+export function destinationsFor(
+  context: PushContext,
+  scope: Parameters<typeof visibleServices>[1],
+  rule: VirtualService,
+): Destinations {
+  const { byHost } = visibleServices(context, scope);
+  return new Map(
+    destinationsOf(rule, context.mesh.clusterDomain).map((host) => {
+      const service = byHost.get(host);
+      const found = service === undefined ? undefined : ruleFor(context, scope, service);
+      return [host, { service, rule: found }];
+    }),
+  );
+}
+
+function routedChain(route: L4Route, planned: PlannedPort): FilterChain {
+  const destinations = route.subnets.length > 0 ? route.subnets : planned.ranges;
+  return {
+    match: {
+      ...(destinations.length > 0 ? { destinations } : {}),
+      ...(route.serverNames.length > 0 ? { serverNames: route.serverNames } : {}),
+    },
+    connection: {
+      kind: "tcp",
+      statPrefix: statPrefixOf(route, planned),
+      clusters: route.clusters,
+    },
+    origins: [route.origin],
+  };
+}
+
+function statPrefixOf(route: L4Route, { service, port }: PlannedPort): string {
+  const only = route.clusters.length === 1 ? route.clusters[0]?.cluster : undefined;
+  return only ?? outboundCluster(service.host, port.number);
+}
+
+/** TLS to a name without an address is told apart from its neighbours by the server name. */
+function straightChain(service: Service, { port, binds, ranges }: PlannedPort): FilterChain {
+  const named = isTls(port.protocol) && binds[0] === ANY;
+  const cluster = outboundCluster(service.host, port.number);
+  return {
+    match: {
+      ...(ranges.length > 0 ? { destinations: ranges } : {}),
+      ...(named ? { serverNames: [service.host] } : {}),
+    },
+    connection: { kind: "tcp", statPrefix: cluster, clusters: [{ cluster, weight: 1 }] },
+    origins: [originOf(service.source)],
+  };
+}
