@@ -35,6 +35,8 @@ async function main(): Promise<void> {
     discovery: config.discovery,
     webhook: { url: `https://127.0.0.1:${config.webhookPort}/inject`, caPem },
   });
+  // Until the injector answers, the API server would refuse pods of the mesh.
+  const webhookListening = Promise.withResolvers<number>();
   const rooms: Record<string, Promise<void>> = {
     controllers: runControllers({ client, network: config.network, rootCa: caPem, signal }),
     scheduler: runScheduler({ client, signal }),
@@ -60,6 +62,7 @@ async function main(): Promise<void> {
       process.exit(1);
     });
   }
+  await webhookListening.promise;
   console.log("READY");
 }
 

@@ -46,13 +46,17 @@ export async function ensureSystemObjects(
   ]);
 }
 
-/** Every node answers on the address itself (`cluster/dns`), so the Service has no endpoints. */
+/** Each node's DNS process has the address itself; the label keeps the service proxy off it. */
 async function ensureDns(client: KubeClient, network: ClusterNetwork): Promise<void> {
   await applyObject(client, SERVICES, {
     metadata: {
       name: "kube-dns",
       namespace: "kube-system",
-      labels: { "k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS" },
+      labels: {
+        "k8s-app": "kube-dns",
+        "kubernetes.io/name": "CoreDNS",
+        "service.kubernetes.io/service-proxy-name": "lateen-dns",
+      },
     },
     spec: {
       clusterIP: network.dnsAddress,
@@ -84,7 +88,7 @@ async function ensureDiscovery(
       ...metadata,
       labels: {
         "kubernetes.io/service-name": "istiod",
-        "endpointslice.kubernetes.io/managed-by": "lateen.dev/control-plane",
+        "endpointslice.kubernetes.io/managed-by": "lateen-control-plane",
       },
     },
     addressType: "IPv4",

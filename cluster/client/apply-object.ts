@@ -7,8 +7,8 @@ import { hasReason } from "#cluster/api/status-error.ts";
 import type { KubeClient } from "./client.ts";
 
 /**
- * Creates the object or merge-patches the existing one (RFC 7396: lists are replaced, fields that
- * others have set stay). Rejects with the server's StatusError, Invalid for example.
+ * Merge-patches the existing object (RFC 7396: lists are replaced, fields that others have set
+ * stay) or creates it. Rejects with the server's StatusError, Invalid for example.
  */
 export async function applyObject<T extends AnyObject>(
   client: KubeClient,
@@ -16,11 +16,19 @@ export async function applyObject<T extends AnyObject>(
   object: Creatable<T>,
 ): Promise<T> {
   const body = { ...object, apiVersion: apiVersionOf(resource), kind: resource.kind };
+  const { name = "", namespace } = object.metadata;
+  const merge = (): Promise<T> =>
+    client.patch(resource, { name, namespace }, { type: "merge", body });
+  try {
+    return await merge();
+  } catch (error) {
+    if (!hasReason(error, "NotFound")) throw error;
+  }
   try {
     return await client.create(resource, body);
   } catch (error) {
+    // Somebody else was faster.
     if (!hasReason(error, "AlreadyExists")) throw error;
   }
-  const { name = "", namespace } = object.metadata;
-  return client.patch(resource, { name, namespace }, { type: "merge", body });
+  return merge();
 }
