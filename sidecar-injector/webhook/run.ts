@@ -26,6 +26,8 @@ export interface WebhookOptions {
 /** Largest review: an API server's own limit of an object is 1.5 MiB, doubled by oldObject. */
 const MAX_BODY_BYTES = 3 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 10_000;
+/** How long requests under way may take once the injector is told to stop. */
+const LAST_REQUESTS_MS = 1_000;
 
 /** Serves `POST /inject` and `GET /ready` until the signal aborts, then ends open requests. */
 export async function runWebhook(options: WebhookOptions): Promise<void> {
@@ -49,6 +51,7 @@ export async function runWebhook(options: WebhookOptions): Promise<void> {
     const stop = (): void => {
       server.close();
       server.closeIdleConnections();
+      setTimeout(() => server.closeAllConnections(), LAST_REQUESTS_MS).unref();
     };
     signal.addEventListener("abort", stop, { once: true });
     server.listen(options.port, "127.0.0.1", () => {
@@ -81,9 +84,10 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > MAX_BODY_BYTES) return undefined;
-    chunks.push(chunk);
+    // Read to its end, so that the client gets the answer, but not kept.
+    if (length <= MAX_BODY_BYTES) chunks.push(chunk);
   }
+  if (length > MAX_BODY_BYTES) return undefined;
   return Buffer.concat(chunks).toString("utf8");
 }
 
