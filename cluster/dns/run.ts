@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import type { DnsConfig } from "#cluster/api/process-config.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
 import { stderrLog } from "#cluster/client/log.ts";
+import type { Log } from "#cluster/client/log.ts";
 import { requireServers } from "./relay.ts";
 import { createResponder } from "./responder.ts";
 import { serveDns } from "./serve.ts";
@@ -17,6 +18,7 @@ export interface ClusterDnsOptions {
   signal: AbortSignal;
   /** Called once all objects are known and every address listens. */
   onReady: (port: number) => void;
+  log?: Log;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ClusterDnsOptions {
  * API server is away.
  */
 export async function runClusterDns(options: ClusterDnsOptions): Promise<void> {
-  const { client, config, signal } = options;
+  const { client, config, signal, log = stderrLog } = options;
   const { network } = config;
   const zone = {
     domain: network.clusterDomain.toLowerCase(),
@@ -42,7 +44,7 @@ export async function runClusterDns(options: ClusterDnsOptions): Promise<void> {
   await Promise.race([synced, running]);
   if (!signal.aborted) {
     const { port } = await serveDns(config.listen, responder.respond, signal);
-    for (const address of extraAddresses(config)) {
+    for (const address of extraAddresses(config, log)) {
       await serveDns({ address, port }, responder.respond, signal);
     }
     options.onReady(port);
@@ -50,11 +52,11 @@ export async function runClusterDns(options: ClusterDnsOptions): Promise<void> {
   await running;
 }
 
-function extraAddresses(config: Omit<DnsConfig, "kubeconfig">): string[] {
+function extraAddresses(config: Omit<DnsConfig, "kubeconfig">, log: Log): string[] {
   const { dnsAddress } = config.network;
   if (config.listen.address === dnsAddress || config.listen.address === "0.0.0.0") return [];
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   if (own.some((at) => at.address === dnsAddress)) return [dnsAddress];
-  stderrLog(`dns: ${dnsAddress} is on no link of this namespace, so only a Service leads here`);
+  log(`dns: ${dnsAddress} is on no link of this namespace, so only a Service leads here`);
   return [];
 }

@@ -68,14 +68,17 @@ export async function putSlice(
   await api.create(ENDPOINT_SLICES, { metadata, addressType: "IPv4", endpoints, ports: WEB_PORTS });
 }
 
-/** Starts the DNS and answers with its port. */
+/** Starts the DNS, by default on a free loopback port, and answers with its port. */
 export async function startDns(
   api: FakeApi,
   upstreams: string[],
   signal: AbortSignal,
+  at = { dnsAddress: network.dnsAddress, listen: { address: "127.0.0.1", port: 0 } },
 ): Promise<number> {
+  const own = { ...network, dnsAddress: at.dnsAddress };
   return new Promise((resolve, reject) => {
-    const config = { network, listen: { address: "127.0.0.1", port: 0 }, upstreams };
-    runClusterDns({ client: api, config, signal, onReady: resolve }).catch(reject);
+    const config = { network: own, listen: at.listen, upstreams };
+    const options = { client: api, config, signal, onReady: resolve, log: () => undefined };
+    runClusterDns(options).catch(reject);
   });
 }
