@@ -1,6 +1,6 @@
 /** Text of one configuration file → the objects in it, or what is wrong with it. */
 
-import { YAMLException, load } from "js-yaml";
+import { YAMLException, loadAll } from "js-yaml";
 import type { KubeObject } from "#cluster/api/meta.ts";
 
 export interface FileProblem {
@@ -69,7 +69,8 @@ export class YamlFile {
   #parseDocument(text: string): ParsedDocument {
     let value: unknown;
     try {
-      value = load(text);
+      // A document of comments alone is none, which `load` would refuse.
+      [value] = loadAll(text);
     } catch (error) {
       if (!(error instanceof YAMLException)) throw error;
       return {
