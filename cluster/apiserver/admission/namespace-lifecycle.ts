@@ -1,8 +1,7 @@
-/** No new objects in a namespace that is missing or ending; Namespaces get their finalizer. */
+/** No new objects in a namespace that is missing or ending; some namespaces must stay. */
 
 import { NAMESPACES } from "#cluster/api/resources.ts";
 import { statusError } from "#cluster/api/status-error.ts";
-import { isObject } from "#cluster/apiserver/schema/json.ts";
 import type {
   AdmissionPlugin,
   AdmissionRequest,
@@ -13,7 +12,6 @@ import { findObject } from "#cluster/apiserver/registry/read.ts";
 
 /** Without them the cluster can't work (Kubernetes' immortal namespaces). */
 const IMMORTAL = new Set(["default", "kube-system", "kube-public"]);
-const NAME_LABEL = "kubernetes.io/metadata.name";
 
 export const NAMESPACE_LIFECYCLE: AdmissionPlugin = {
   name: "NamespaceLifecycle",
@@ -23,23 +21,11 @@ export const NAMESPACE_LIFECYCLE: AdmissionPlugin = {
       if (operation === "DELETE" && IMMORTAL.has(name)) {
         throw forbidden(kind, name, "this namespace may not be deleted");
       }
-      if (operation !== "DELETE") completeNamespace(request);
     } else if (kind.namespaced && operation === "CREATE") {
       requireNamespace(context, request);
     }
   },
 };
-
-function completeNamespace({ object, operation, name }: AdmissionRequest): void {
-  if (operation === "CREATE") {
-    const spec = isObject(object.spec) ? object.spec : {};
-    object.spec = { ...spec, finalizers: ["kubernetes"] };
-    object.status = { phase: "Active" };
-  }
-  if (name !== "") {
-    object.metadata.labels = { ...object.metadata.labels, [NAME_LABEL]: name };
-  }
-}
 
 function requireNamespace(
   context: RegistryContext,

@@ -65,7 +65,7 @@ async function findAccount(
 
 function mountToken(spec: PodSpec): void {
   const volumes = arrayOf<Volume>(spec.volumes);
-  const existing = volumes.find((volume) => volume.name?.startsWith(VOLUME_PREFIX) === true);
+  const existing = volumes.find((volume) => isTokenVolume(volume.name));
   const name = existing?.name ?? generateName(VOLUME_PREFIX);
   let mounted = false;
   const containers = [spec.initContainers, spec.containers].flatMap(arrayOf<Container>);
@@ -76,6 +76,10 @@ function mountToken(spec: PodSpec): void {
     mounted = true;
   }
   if (mounted && existing === undefined) spec.volumes = [...volumes, tokenVolume(name)];
+}
+
+function isTokenVolume(name: unknown): boolean {
+  return typeof name === "string" && name.startsWith(VOLUME_PREFIX);
 }
 
 function tokenVolume(name: string): Volume {

@@ -121,7 +121,8 @@ function drawAddress(range: AddressRange, reserve: Reserve): string {
   const low = range.first + Math.min(STATIC_BAND, Math.floor(range.size / 16)) + 1;
   // Neither the network's own address nor its broadcast.
   const high = range.first + range.size - 1;
-  for (let draw = 0; draw < DRAWS && high > low; draw++) {
+  if (high <= low) throw rangeFull();
+  for (let draw = 0; draw < DRAWS; draw++) {
     const address = toAddress(randomInt(low, high));
     if (reserve(`ip ${address}`)) return address;
   }
@@ -133,7 +134,11 @@ function drawAddress(range: AddressRange, reserve: Reserve): string {
       if (reserve(`ip ${toAddress(value)}`)) return toAddress(value);
     }
   }
-  throw statusError("InternalError", "failed to allocate a serviceIP: range is full");
+  throw rangeFull();
+}
+
+function rangeFull(): Error {
+  return statusError("InternalError", "failed to allocate a serviceIP: range is full");
 }
 
 function allocateNodePorts(

@@ -15,7 +15,8 @@ export interface ReviewResource {
   kind: string;
   plural: string;
   namespaced: boolean;
-  answer(review: KubeObject, by: ReviewContext): Promise<unknown> | unknown;
+  /** The status of the answer. */
+  answer(review: KubeObject, by: ReviewContext): unknown;
 }
 
 export interface ReviewContext {

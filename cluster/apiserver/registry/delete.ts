@@ -32,7 +32,7 @@ export function parseDeleteOptions(body: unknown, query: URLSearchParams): Delet
   if (grace !== undefined && !Number.isSafeInteger(Number(grace))) {
     throw statusError("BadRequest", `gracePeriodSeconds: must be a whole number`);
   }
-  const orphan = query.get("orphanDependents") ?? String(orphanDependents ?? "");
+  const orphan = query.get("orphanDependents") ?? String(orphanDependents === true);
   const policy =
     query.get("propagationPolicy") ?? propagationPolicy ?? (orphan === "true" ? "Orphan" : "");
   const dryRun = Array.isArray(options.dryRun) && options.dryRun.includes("All");

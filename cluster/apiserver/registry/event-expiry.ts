@@ -19,9 +19,10 @@ export function expireEvents(context: RegistryContext, signal: AbortSignal): voi
 }
 
 /** Removes the events that nothing has renewed for an hour. */
-export async function removeExpired({ store, now }: RegistryContext): Promise<void> {
+export async function removeExpired(context: RegistryContext): Promise<void> {
+  const { store } = context;
   const listed = store.list(collectionPrefix(EVENTS));
-  const before = now() - EVENT_TTL_MS;
+  const before = context.now() - EVENT_TTL_MS;
   for (const { key, value, revision } of listed.ok ? listed.values : []) {
     const event = JSON.parse(value) as Event;
     const times = [event.lastTimestamp, event.eventTime, event.metadata.creationTimestamp];

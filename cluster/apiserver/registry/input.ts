@@ -63,7 +63,7 @@ function checkType(what: string, given: unknown, expected: string): void {
   if (given === undefined || given === "" || given === expected) return;
   throw statusError(
     "BadRequest",
-    `the ${what} in the data (${String(given)}) does not match the expected ${what} (${expected})`,
+    `the ${what} in the data (${typeof given === "string" ? given : typeof given}) does not match the expected ${what} (${expected})`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** The scale subresource: an object's replicas as an autoscaling/v1 Scale, by JSON paths. */
 
-import type { KubeObject, LabelSelector } from "#cluster/api/meta.ts";
+import type { KubeObject } from "#cluster/api/meta.ts";
 import { formatLabelSelector } from "#cluster/api/selector.ts";
 import { statusError } from "#cluster/api/status-error.ts";
 import type { Kind, ScalePaths } from "#cluster/apiserver/kinds/kind.ts";
@@ -50,7 +50,7 @@ function selectorOf(paths: ScalePaths, object: Readonly<KubeObject>): string | u
   if (paths.labelSelectorPath === undefined) return undefined;
   const selector = at(object, ...stepsOf(paths.labelSelectorPath));
   if (typeof selector === "string") return selector;
-  return isObject(selector) ? formatLabelSelector(selector as LabelSelector) : undefined;
+  return isObject(selector) ? formatLabelSelector(selector) : undefined;
 }
 
 function setAt(object: KubeObject, steps: readonly string[], value: unknown): void {

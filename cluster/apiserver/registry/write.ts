@@ -1,9 +1,11 @@
 /** create and update: defaults, admission, validation, allocation, then one conditional write. */
 
-import type { KubeObject } from "#cluster/api/meta.ts";
+import type { KubeObject, PartialMeta } from "#cluster/api/meta.ts";
 import { statusError } from "#cluster/api/status-error.ts";
 import type { User } from "#cluster/apiserver/auth/user.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
+import { validateObjectMeta } from "#cluster/apiserver/kinds/meta.ts";
+import { dns1123Subdomain } from "#cluster/apiserver/kinds/names.ts";
 import { applyDefaults } from "#cluster/apiserver/schema/defaults.ts";
 import { equalJson } from "#cluster/apiserver/schema/json.ts";
 import type { FieldProblem } from "#cluster/apiserver/schema/schema.ts";
@@ -12,7 +14,7 @@ import type { StoredValue } from "#cluster/storage/store.ts";
 import { timestamp, type AdmissionRequest, type RegistryContext } from "./context.ts";
 import { alreadyExists, conflict, invalid, notFound } from "./errors.ts";
 import { objectKey } from "./keys.ts";
-import { generateName, initializeMetadata, keepMetadata, validateMetadata } from "./metadata.ts";
+import { generateName, initializeMetadata, keepMetadata } from "./metadata.ts";
 import { DRY_RUN_REVISION, encodeObject, freshObject, objectOf } from "./object-codec.ts";
 
 /** Bounds both the names tried for one generateName and the retries after a lost race. */
@@ -79,7 +81,7 @@ export async function updateObject(
     keepMetadata(object, old);
     const scoped = scopeTo(request, object, old);
     setDefaults(kind, scoped);
-    kind.strategy.prepare?.(scoped, old as KubeObject, {
+    kind.strategy.prepare?.(scoped, old, {
       now: timestamp(context.now()),
       user: request.user.name,
       operation: "update",
@@ -104,6 +106,10 @@ async function allocateAndStore(
 ): Promise<StoredValue | undefined> {
   const { kind } = request;
   const old = stored === undefined ? undefined : objectOf(kind, stored);
+  const { name, namespace = "" } = object.metadata;
+  // Said before anything else that may be wrong with it.
+  const taken = old === undefined && context.store.get(objectKey(kind, namespace, name));
+  if (taken) return undefined;
   const releases: (() => void)[] = [];
   try {
     // The main resource only: a status write can't change what is allocated.
@@ -131,10 +137,7 @@ async function store(
   const { metadata } = object;
   const key = objectKey(kind, metadata.namespace ?? "", metadata.name);
   const value = encodeObject(kind, object);
-  if (dryRun) {
-    const taken = stored === undefined && context.store.get(key) !== undefined;
-    return taken ? undefined : { key, value, revision: stored?.revision ?? DRY_RUN_REVISION };
-  }
+  if (dryRun) return { key, value, revision: stored?.revision ?? DRY_RUN_REVISION };
   if (stored !== undefined && isReadyToGo(object)) {
     const result = await context.store.deleteIf(key, stored.revision);
     return result.ok ? { key, value, revision: result.revision } : undefined;
@@ -180,7 +183,9 @@ async function admit(
 }
 
 function checkIdentity(kind: Kind, object: KubeObject, old: Readonly<KubeObject>): void {
-  const { name = "", uid = "", resourceVersion = "" } = object.metadata;
+  // As the client wrote it: any of these may be missing.
+  const given: PartialMeta = object.metadata;
+  const { name = "", uid = "", resourceVersion = "" } = given;
   const { metadata } = old;
   if (name !== metadata.name) {
     throw statusError(
@@ -238,11 +243,11 @@ function check(
   const problems: FieldProblem[] = validate(kind.schema, object);
   // The rules of a kind may rely on the types that the schema has checked.
   if (problems.length === 0) {
-    problems.push(...validateMetadata(kind, object.metadata));
+    problems.push(...validateObjectMeta(object.metadata, dns1123Subdomain));
     problems.push(...(kind.strategy.validate?.(object) ?? []));
     if (old !== undefined) {
       problems.push(...finalizerProblems(object, old));
-      problems.push(...(kind.strategy.validateUpdate?.(object, old as KubeObject) ?? []));
+      problems.push(...(kind.strategy.validateUpdate?.(object, old) ?? []));
     }
   }
   if (problems.length > 0) throw invalid(kind, name, problems);

@@ -62,7 +62,7 @@ export function parseYaml(body: Uint8Array): unknown {
 
 /** No Kubernetes object has such a member, and none may reach code that copies members. */
 function refusePrototypes(value: unknown, text: string): unknown {
-  if (text.includes("__proto__") && JSON.stringify(value)?.includes('"__proto__":') === true) {
+  if (text.includes("__proto__") && JSON.stringify(value).includes('"__proto__":')) {
     throw new Error("a member is named __proto__");
   }
   return value;

@@ -184,7 +184,7 @@ function send(
     stream.setEncoding("utf8");
     stream.on("response", (head) => {
       code = head[":status"] ?? 0;
-      answered = head as TestResponse["headers"];
+      answered = head;
     });
     stream.on("data", (chunk: string) => (text += chunk));
     stream.on("error", reject);

@@ -1,5 +1,5 @@
 /** Writes until it is killed; a line on stdout for every acknowledged write. */
-import { openSqliteStore } from "../sqlite-store.ts";
+import { openSqliteStore } from "#cluster/storage/sqlite-store.ts";
 
 const store = await openSqliteStore(process.argv[2] ?? "");
 

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "@jest/globals";
+import { parseRequestInfo, type RequestInfo } from "#cluster/apiserver/server/request.ts";
+import { authorize, refusal } from "./authorize.ts";
+import { ANONYMOUS, AUTHENTICATED, MASTERS, NODES, type User } from "./user.ts";
+
+const USERS: Record<string, User> = {
+  admin: { name: "admin", groups: [MASTERS, AUTHENTICATED] },
+  node: { name: "system:node:a", groups: [NODES, AUTHENTICATED] },
+  robot: { name: "system:serviceaccount:default:default", groups: [AUTHENTICATED] },
+  anonymous: ANONYMOUS,
+};
+
+function infoOf(request: string): RequestInfo {
+  const [method = "", target = ""] = request.split(" ");
+  const url = new URL(target, "https://example.org");
+  const info = parseRequestInfo(method, url.pathname, url.searchParams);
+  if (info === undefined) throw new Error(request);
+  return info;
+}
+
+const REVIEW = "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+describe("authorization", () => {
+  test.each([
+    ["GET /readyz", "admin node robot anonymous"],
+    ["GET /version", "admin node robot anonymous"],
+    ["GET /apis/apps/v1", "admin node robot"],
+    ["GET /metrics", "admin"],
+    [REVIEW, "admin node robot"],
+    ["GET /api/v1/namespaces/default/pods", "admin node"],
+    ["GET /api/v1/secrets?watch=true", "admin node"],
+    ["PUT /api/v1/nodes/a/status", "admin node"],
+    ["PATCH /api/v1/namespaces/default/pods/p/status", "admin node"],
+    ["POST /api/v1/namespaces/default/serviceaccounts/default/token", "admin node"],
+    ["POST /api/v1/namespaces/default/secrets", "admin"],
+    ["POST /api/v1/namespaces/default/pods/p/exec", "admin"],
+    ["DELETE /apis/apps/v1/namespaces/default/deployments/d", "admin"],
+  ])("lets nobody but the right ones do %s", (request, allowed) => {
+    const who = Object.entries(USERS).filter(([, user]) => authorize(user, infoOf(request)));
+    expect(who.map(([name]) => name).join(" ")).toBe(allowed);
+  });
+
+  test.each([
+    [
+      "GET /api/v1/namespaces/default/pods",
+      'pods is forbidden: User "system:serviceaccount:default:default" cannot list resource "pods" in API group "" in the namespace "default"',
+    ],
+    [
+      "PUT /apis/apps/v1/namespaces/other/deployments/d/scale",
+      'deployments.apps "d" is forbidden: User "system:serviceaccount:default:default" cannot update resource "deployments/scale" in API group "apps" in the namespace "other"',
+    ],
+    [
+      "GET /api/v1/nodes",
+      'nodes is forbidden: User "system:serviceaccount:default:default" cannot list resource "nodes" in API group "" at the cluster scope',
+    ],
+    [
+      "GET /metrics",
+      'forbidden: User "system:serviceaccount:default:default" cannot get path "/metrics"',
+    ],
+  ])("refuses %s in Kubernetes' words", (request, message) => {
+    expect(refusal(USERS.robot ?? ANONYMOUS, infoOf(request)).message).toBe(message);
+  });
+});
