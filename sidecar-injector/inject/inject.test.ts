@@ -169,10 +169,10 @@ describe("inject", () => {
     expect(pod.spec?.initContainers?.map(({ name }) => name)).toEqual(["istio-proxy", "migrate"]);
   });
 
-  test("nativeSidecar false puts Envoy first among the containers, and it waits at its end", () => {
+  test("nativeSidecar false puts Envoy beside the containers, and it waits at its end", () => {
     const { pod } = injected(withAnnotations({ "sidecar.istio.io/nativeSidecar": "false" }));
-    expect(pod.spec?.containers.map(({ name }) => name)).toEqual(["istio-proxy", "reviews"]);
-    const [proxy] = pod.spec?.containers ?? [];
+    expect(pod.spec?.containers.map(({ name }) => name)).toEqual(["reviews", "istio-proxy"]);
+    const [, proxy] = pod.spec?.containers ?? [];
     expect(proxy?.restartPolicy).toBeUndefined();
     expect(proxy?.lifecycle?.preStop?.exec?.command?.at(-1)).toContain("; sleep 5");
   });

@@ -103,13 +103,10 @@ function injectedSpec(
   };
 }
 
-/** Where its author put it, else first, so that it starts first. */
+/** Where its author put it, else last, as in Istio. */
 function placed(all: readonly Container[], apps: Container[], proxy: Container): Container[] {
-  const at = Math.max(
-    0,
-    all.findIndex(({ name }) => name === PROXY_CONTAINER),
-  );
-  return apps.toSpliced(at, 0, proxy);
+  const at = all.findIndex(({ name }) => name === PROXY_CONTAINER);
+  return apps.toSpliced(at < 0 ? apps.length : at, 0, proxy);
 }
 
 function rootCaVolume(config: InjectorConfig): Volume {
@@ -142,7 +139,7 @@ function nodeMetadata(
 
 /** Without an agent nothing merges metrics, so an app that offers its own keeps its annotations. */
 function prometheus(annotations: Labels): Labels {
-  if (Object.keys(annotations).some((name) => name.startsWith("prometheus.io/"))) return {};
+  if (Object.keys(annotations).some((name) => name.startsWith("prometheus.io"))) return {};
   return {
     "prometheus.io/scrape": "true",
     "prometheus.io/port": String(PORTS.stats),

@@ -1,0 +1,56 @@
+import { describe, expect, test } from "@jest/globals";
+import { spawnSync } from "node:child_process";
+import { bootstrapText } from "./bootstrap.ts";
+import { DEFAULT_CONFIG } from "./config.ts";
+
+const envoy = process.env.ENVOY_PATH;
+
+function text(metadata: Record<string, unknown> = {}): string {
+  const node = { type: "sidecar" as const, serviceCluster: "app.default", metadata };
+  return bootstrapText(node, DEFAULT_CONFIG, "istiod.istio-system.svc.cluster.local:15012");
+}
+
+describe("bootstrapText", () => {
+  test("asks for everything over one delta stream, and waits for it", () => {
+    const bootstrap = JSON.parse(text()) as Record<string, Record<string, object>>;
+    expect(bootstrap.dynamic_resources?.ads_config).toMatchObject({ api_type: "DELTA_GRPC" });
+    expect(bootstrap.dynamic_resources?.lds_config).toMatchObject({ initial_fetch_timeout: "0s" });
+  });
+
+  test("the discovery server is checked by name and by the namespace's authority", () => {
+    const bootstrap = text();
+    expect(bootstrap).toContain('"sni":"istiod.istio-system.svc"');
+    expect(bootstrap).toContain('"filename":"/var/run/secrets/istio/root-cert.pem"');
+    expect(bootstrap).toContain('"exact":"istiod.istio-system.svc"');
+  });
+
+  test("only what is written here is expanded by the kubelet", () => {
+    expect(text({ WORKLOAD_NAME: "$(POD_IP)" })).toContain('"WORKLOAD_NAME":"$$(POD_IP)"');
+  });
+
+  test.each([
+    ["cluster.outbound|443||api.example.org;.upstream_rq_200", "outbound|443||api.example.org"],
+    [
+      "cluster.outbound|9080|v1|reviews.default.svc.cluster.local.upstream_rq_200",
+      "outbound|9080|v1|reviews.default.svc.cluster.local",
+    ],
+    ["cluster.xds-grpc.upstream_cx_total", "xds-grpc"],
+  ])("the cluster's name in %s is a tag", (stat, name) => {
+    const { stats_config: stats } = JSON.parse(text()) as {
+      stats_config: { stats_tags: { tag_name: string; regex: string }[] };
+    };
+    const tag = stats.stats_tags.find(({ tag_name: tagName }) => tagName === "cluster_name");
+    expect(new RegExp(tag?.regex ?? "").exec(stat)?.[2]).toBe(name);
+  });
+
+  (envoy === undefined ? test.skip : test)("the real Envoy accepts it", () => {
+    const args = text()
+      .replace("$(INSTANCE_IP)", "192.0.2.1")
+      .replace("/var/run/secrets/istio/root-cert.pem", "/etc/ssl/certs/ca-certificates.crt");
+    const run = spawnSync(envoy ?? "", ["--mode", "validate", "--config-yaml", args], {
+      encoding: "utf8",
+    });
+    expect(run.stderr).not.toContain("Deprecated");
+    expect(run.stdout).toContain("OK");
+  });
+});
