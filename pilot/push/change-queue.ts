@@ -17,7 +17,7 @@ export const SYSTEM_CLOCK: QueueClock = {
   now: () => performance.now(),
   after(ms, run) {
     if (ms <= 0) setImmediate(run);
-    else setTimeout(run, ms);
+    else setTimeout(run, ms).unref();
   },
 };
 

@@ -34,6 +34,9 @@ export interface PusherOptions {
 const ALL_LISTS: ReadonlySet<IrList> = new Set(["clusters", "listeners", "routes", "endpoints"]);
 /** A batch larger than this is taken to touch everything: finding out would cost more. */
 const MAX_EXAMINED = 256;
+/** How many scopes are kept that no proxy uses, and how long at most. */
+const MAX_IDLE = 64;
+const IDLE_MS = 60_000;
 
 interface Shared {
   state: ScopeState;
@@ -42,7 +45,7 @@ interface Shared {
 
 /**
  * Keeps what connected proxies see in step with the world: changes → affected scopes → translation →
- * encoded tables → streams. Scopes live as long as a proxy uses them.
+ * encoded tables → streams. Scopes live as long as a proxy uses them, and a little longer.
  */
 export class Pusher {
   readonly #options: PusherOptions;
@@ -50,6 +53,8 @@ export class Pusher {
   readonly #queue: ChangeQueue;
   readonly #interner = new ResourceInterner();
   readonly #scopes = new Map<ScopeKey, Shared>();
+  /** Scopes without users, the longest unused first. */
+  readonly #idle = new Set<ScopeKey>();
   readonly #connections = new Set<Connection>();
   readonly #byAddress = new Map<string, Set<Connection>>();
   #context: PushContext = createPushContext([]);
@@ -144,15 +149,29 @@ export class Pusher {
       const state = new ScopeState(this.#context, scope, this.#interner);
       shared = { state, users: new Set() };
       this.#scopes.set(scope.key, shared);
+    } else if (shared.users.size === 0) {
+      this.#idle.delete(scope.key);
+      this.#update(shared.state);
     }
     shared.users.add(connection);
     return shared.state;
   }
 
+  /** An unused scope stays for a while: proxies reconnect, and pods are replaced by equal ones. */
   #release(key: ScopeKey, connection: Connection): void {
     const shared = this.#scopes.get(key);
-    shared?.users.delete(connection);
-    if (shared?.users.size === 0) this.#scopes.delete(key);
+    if (shared === undefined || !shared.users.delete(connection) || shared.users.size > 0) return;
+    this.#idle.add(key);
+    this.#clock.after(IDLE_MS, () => {
+      if (this.#idle.has(key) && this.#scopes.get(key) === shared) this.#drop(key);
+    });
+    const [oldest] = this.#idle;
+    if (this.#idle.size > MAX_IDLE && oldest !== undefined) this.#drop(oldest);
+  }
+
+  #drop(key: ScopeKey): void {
+    this.#idle.delete(key);
+    this.#scopes.delete(key);
   }
 
   #push(changes: readonly Change[], since: number): void {
@@ -165,8 +184,10 @@ export class Pusher {
     const report = { changes: changes.length, scopes: 0, changedScopes: 0, proxies: 0, ms: 0 };
     for (const { state, users } of this.#scopes.values()) {
       const lists = this.#impact(state.scope, previous, examined);
+      state.expire(lists);
+      if (users.size === 0) continue;
       if (lists.size > 0) report.scopes++;
-      if (!this.#update(state, lists)) continue;
+      if (!this.#update(state)) continue;
       report.changedScopes++;
       for (const connection of users) reached.add(connection);
     }
@@ -195,9 +216,9 @@ export class Pusher {
   }
 
   /** A failure in one scope leaves it as it was, and all others go on. */
-  #update(state: ScopeState, lists: ReadonlySet<IrList>): boolean {
+  #update(state: ScopeState): boolean {
     try {
-      return state.update(this.#context, lists);
+      return state.update(this.#context);
     } catch (error) {
       this.#options.log(`scope ${state.scope.key}: ${describe(error)}`);
       return false;

@@ -21,10 +21,10 @@ interface Part {
   readonly list: IrList;
   readonly tables: ReadonlyMap<TypeUrl, ResourceTable>;
   readonly build: (ir: ScopeIr) => EnvoyResource[];
-  /** By type and name; found unchanged by identity. */
-  built: Map<string, EnvoyResource>;
-  /** By the same keys. */
-  problems: Map<string, readonly PushProblem[]>;
+  /** In a stable order; what hasn't changed is the same object. */
+  built: readonly EnvoyResource[];
+  /** By type and name. */
+  readonly problems: Map<string, readonly PushProblem[]>;
 }
 
 const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl | undefined>> = {
@@ -103,9 +103,13 @@ export class ScopeState {
     return part.tables.get(type);
   }
 
-  /** Brings the tables to a newer world, of which these lists may differ. True if any changed. */
-  update(context: PushContext, lists: ReadonlySet<IrList>): boolean {
+  /** Notes that these lists may differ from the world's newest state. */
+  expire(lists: ReadonlySet<IrList>): void {
     for (const list of lists) this.#stale.add(list);
+  }
+
+  /** Brings what has expired to this world. True if any table changed. */
+  update(context: PushContext): boolean {
     if (this.#stale.size === 0) return false;
     this.#ir = translateScope(context, this.scope, this.#ir);
     let changed = false;
@@ -117,28 +121,22 @@ export class ScopeState {
   }
 
   #fill(part: Part): boolean {
-    const built = new Map<string, EnvoyResource>();
+    const built = part.build(this.#ir);
+    const { gone, fresh } = difference(part.built, built);
     const put = new Map<TypeUrl, EncodedResource[]>();
-    const problems = new Map<string, readonly PushProblem[]>();
-    for (const resource of part.build(this.#ir)) {
-      const key = `${resource.type} ${resource.name}`;
-      built.set(key, resource);
-      if (part.built.get(key) === resource) {
-        const known = part.problems.get(key);
-        if (known !== undefined) problems.set(key, known);
-        continue;
-      }
+    const remove = new Map<TypeUrl, string[]>();
+    const present = new Set(fresh.map(keyOf));
+    for (const old of gone) {
+      const type = TYPES[old.type];
+      part.problems.delete(keyOf(old));
+      if (type !== undefined && !present.has(keyOf(old))) append(remove, type, old.name);
+    }
+    for (const resource of fresh) {
       const encoded = this.#encode(resource);
       if (!Array.isArray(encoded)) append(put, encoded.type, encoded);
-      else if (encoded.length > 0) problems.set(key, encoded);
-    }
-    const remove = new Map<TypeUrl, string[]>();
-    for (const [key, old] of part.built) {
-      const type = TYPES[old.type];
-      if (!built.has(key) && type !== undefined) append(remove, type, old.name);
+      else if (encoded.length > 0) part.problems.set(keyOf(resource), encoded);
     }
     part.built = built;
-    part.problems = problems;
     let changed = false;
     for (const [type, table] of part.tables) {
       changed = table.apply(put.get(type) ?? [], remove.get(type)) || changed;
@@ -182,7 +180,29 @@ function partOf(type: TypeUrl, virtualHosts: VirtualHostDelivery): PartName {
 function newPart(name: PartName): Part {
   const { list, types, build } = PARTS[name];
   const tables = new Map(types.map((type) => [type, new ResourceTable(type)]));
-  return { list, tables, build, built: new Map(), problems: new Map() };
+  return { list, tables, build, built: [], problems: new Map() };
+}
+
+function keyOf(resource: EnvoyResource): string {
+  return `${resource.type} ${resource.name}`;
+}
+
+/** What is only in one of two lists, which mostly begin and end alike. */
+function difference(
+  before: readonly EnvoyResource[],
+  after: readonly EnvoyResource[],
+): { gone: readonly EnvoyResource[]; fresh: readonly EnvoyResource[] } {
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start] === after[start]) start++;
+  let end = 0;
+  while (end < shorter - start && before.at(-1 - end) === after.at(-1 - end)) end++;
+  const [left, right] = [before, after].map((list) => list.slice(start, list.length - end));
+  const [old, current] = [new Set(left), new Set(right)];
+  return {
+    gone: [...old].filter((resource) => !current.has(resource)),
+    fresh: [...current].filter((resource) => !old.has(resource)),
+  };
 }
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

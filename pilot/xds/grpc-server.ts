@@ -64,11 +64,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   const calls = new Set<GrpcCall>();
   server.on("session", (session) => {
     sessions.add(session);
-    session.on("error", (error) => options.log(`connection: ${error.message}`));
+    // Clients that vanish are no news; their streams end, and that is handled there.
+    session.on("error", () => session.destroy());
     session.once("close", () => sessions.delete(session));
     keepAlive(session, options.keepaliveMs);
   });
-  server.on("sessionError", (error) => options.log(`connection: ${error.message}`));
   server.on("stream", (stream: ServerHttp2Stream, headers: http2.IncomingHttpHeaders) =>
     handleStream(stream, headers, { options, calls }),
   );
@@ -131,7 +131,7 @@ function handleStream(
   headers: http2.IncomingHttpHeaders,
   { options, calls }: Context,
 ): void {
-  stream.on("error", (error) => options.log(`stream: ${error.message}`));
+  stream.on("error", () => stream.destroy());
   const open = options.methods.get(headers[":path"] ?? "");
   const isGrpc = headers["content-type"]?.startsWith("application/grpc") ?? false;
   if (open === undefined || !isGrpc || headers[":method"] !== "POST") {
