@@ -27,7 +27,7 @@ describe("the proxy in real namespaces (needs root)", () => {
           nodeToVip: [`c ${node}`],
           noEndpoints: ["ECONNREFUSED"],
           noEndpointsFromHost: ["ECONNREFUSED"],
-          sticky: 1,
+          sticky: ["1"],
           removalMs: expect.any(Number),
           udp: ["a", "b"],
           podToRest: [`b ${a?.address}`],

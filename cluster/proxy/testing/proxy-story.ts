@@ -126,22 +126,30 @@ async function look(): Promise<object> {
   const udpPort = [{ port: 53, protocol: "UDP" }];
   await publish("udp", { ...service(8), ports: udpPort }, [podA]);
   await waitUntil("the proxy is ready", async () => !(await refused(vip(1))));
-  const seen = {
-    podToAll: [...new Set(await ask(podA.namespace, vip(1), 80, 40))].toSorted(),
-    podToItself: await ask(podA.namespace, vip(2), 80),
-    podToNeighbour: await ask(podB.namespace, vip(2), 80),
-    podToOtherNode: await ask(podA.namespace, vip(3), 80),
-    hostToOtherNode: await ask(host, vip(3), 80),
-    hostToLoadBalancer: await ask(host, external, 80),
-    podToLoadBalancer: await ask(podA.namespace, external, 80),
-    hostToNodePort: await ask(host, nodeAddress, 30080),
-    hostToLocalNodePort: [...new Set(await ask(host, nodeAddress, 30081, 10))],
-    nodeToVip: await ask(one?.namespace ?? "", vip(3), 80),
-    noEndpoints: await ask(podA.namespace, vip(4), 80),
-    noEndpointsFromHost: await ask(host, vip(4), 80),
-    sticky: new Set(await ask(podB.namespace, vip(5), 80, 10)).size,
+  const node = one?.namespace ?? "";
+  const asked: Record<string, Promise<string[]>> = {
+    podToAll: ask(podA.namespace, vip(1), 80, 40).then(distinct),
+    podToItself: ask(podA.namespace, vip(2), 80),
+    podToNeighbour: ask(podB.namespace, vip(2), 80),
+    podToOtherNode: ask(podA.namespace, vip(3), 80),
+    hostToOtherNode: ask(host, vip(3), 80),
+    hostToLoadBalancer: ask(host, external, 80),
+    podToLoadBalancer: ask(podA.namespace, external, 80),
+    hostToNodePort: ask(host, nodeAddress, 30080),
+    hostToLocalNodePort: ask(host, nodeAddress, 30081, 10).then(distinct),
+    nodeToVip: ask(node, vip(3), 80),
+    noEndpoints: ask(podA.namespace, vip(4), 80),
+    noEndpointsFromHost: ask(host, vip(4), 80),
+    sticky: ask(podB.namespace, vip(5), 80, 10).then((heard) => [`${distinct(heard).length}`]),
   };
+  const names = Object.keys(asked);
+  const heard = await Promise.all(Object.values(asked));
+  const seen = Object.fromEntries(names.map((name, at) => [name, heard[at]]));
   return { ...seen, ...(await lookAtRemoval()) };
+}
+
+function distinct(heard: readonly string[]): string[] {
+  return [...new Set(heard)].toSorted((a, b) => (a < b ? -1 : 1));
 }
 
 async function lookAtRemoval(): Promise<object> {
