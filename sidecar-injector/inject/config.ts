@@ -35,7 +35,8 @@ export interface InjectorConfig {
 export const DEFAULT_CONFIG: InjectorConfig = {
   revision: "default",
   proxyImage: "lateen.dev/proxy:1",
-  discoveryAddress: "istiod.istio-system.svc.cluster.local:15012",
+  // The final dot saves the resolver its search list: one question instead of four.
+  discoveryAddress: "istiod.istio-system.svc.cluster.local.:15012",
   discoveryName: "istiod.istio-system.svc",
   rootCa: { configMap: "kube-root-ca.crt", key: "ca.crt" },
   clusterDomain: "cluster.local",
