@@ -60,7 +60,7 @@ async function pass(request: LogRequest, output: Output): Promise<void> {
   const response = await ask(request);
   if (response.statusCode !== 200) throw await errorOf(request.kubelet, response);
   output.head(200, { "content-type": "text/plain", "cache-control": "no-cache, private" });
-  output.write("");
+  output.flushHead();
   for await (const chunk of response) {
     output.write(chunk as Buffer);
     await output.drained();

@@ -8,9 +8,12 @@ export type HttpResponse = ServerResponse | Http2ServerResponse;
 export type OutputHeaders = Record<string, string | string[]>;
 
 export interface Output {
-  /** Sends the head; once. */
+  /** Sets the head, which goes with the first of the body; once. */
   head(code: number, headers: OutputHeaders): void;
-  write(chunk: string | Uint8Array): void;
+  /** Sends the head although nothing of the body is there yet. */
+  flushHead(): void;
+  /** Bytes only: Node 26 garbles strings that are written to HTTP/2 in one turn (seen here). */
+  write(chunk: Uint8Array): void;
   end(chunk?: string | Uint8Array): void;
   /** Ends at once, so that the client sees a broken stream and not a short answer. */
   destroy(): void;
@@ -23,11 +26,13 @@ export interface Output {
 
 export function outputOf(response: HttpResponse): Output {
   // What both have in common; their overloads differ, so a union of them can't be called.
-  const common: Pick<ServerResponse, "writeHead" | "end"> & { write(chunk: unknown): boolean } =
-    response as ServerResponse;
+  const common: Pick<ServerResponse, "writeHead" | "end" | "flushHeaders"> & {
+    write(chunk: unknown): boolean;
+  } = response as ServerResponse;
   const stream = "stream" in response ? response.stream : response;
   return {
     head: (code, headers) => void common.writeHead(code, headers),
+    flushHead: () => common.flushHeaders(),
     write: (chunk) => {
       if (!stream.destroyed && !response.writableEnded) common.write(chunk);
     },

@@ -35,8 +35,8 @@ export function watchAnswer(
     throw statusError("NotAcceptable", "watches are served as application/json only");
   }
   const options = { format, includeObject: includeObjectOf(request.query), now: context.now() };
-  const early: string[] = [];
-  let send = (line: string): void => void early.push(line);
+  const early: Buffer[] = [];
+  let send = (line: Buffer): void => void early.push(line);
   let sent = context.store.revision;
   const { namespace } = request.info;
   const stop = openWatch(context.store, kind, {
@@ -53,9 +53,8 @@ export function watchAnswer(
       "content-type": format.as === "object" ? "application/json" : watchType(format),
       "cache-control": "no-cache, private",
     });
+    output.flushHead();
     for (const line of early.splice(0)) output.write(line);
-    // Sends the head of an idle watch as well.
-    output.write("");
     send = (line) => {
       output.write(line);
       if (output.pendingBytes > MAX_PENDING_BYTES) output.destroy();
@@ -96,10 +95,10 @@ function lifetime(watch: WatchRequest, signal: AbortSignal, bookmark: () => void
   });
 }
 
-/** Whole objects are the same for all watchers of a kind: the text is made once an event. */
-const lines = new WeakMap<StoredValue, { key: string; line: string }>();
+/** Whole objects are the same for all watchers of a kind: their bytes are made once an event. */
+const lines = new WeakMap<StoredValue, { key: string; line: Buffer }>();
 
-function lineOf(kind: Kind, notice: WatchNotice, options: RenderOptions): string {
+function lineOf(kind: Kind, notice: WatchNotice, options: RenderOptions): Buffer {
   if (notice.type === "BOOKMARK") return bookmarkLine(kind, notice, options);
   const { type, stored, revision } = notice;
   const shared = options.format.as === "object";
@@ -107,7 +106,7 @@ function lineOf(kind: Kind, notice: WatchNotice, options: RenderOptions): string
   const known = shared ? lines.get(stored) : undefined;
   if (known?.key === key) return known.line;
   const object = renderStored(kind, stored, { ...options, revision });
-  const line = `{"type":"${type}","object":${object}}\n`;
+  const line = Buffer.from(`{"type":"${type}","object":${object}}\n`);
   if (shared) lines.set(stored, { key, line });
   return line;
 }
@@ -116,7 +115,7 @@ function bookmarkLine(
   kind: Kind,
   notice: Extract<WatchNotice, { type: "BOOKMARK" }>,
   { format }: RenderOptions,
-): string {
+): Buffer {
   const annotations = notice.initialEventsEnd
     ? { annotations: { "k8s.io/initial-events-end": "true" } }
     : {};
@@ -128,5 +127,5 @@ function bookmarkLine(
     partial: { kind: "PartialObjectMetadata", ...meta, metadata },
     table: { kind: "Table", ...meta, metadata, columnDefinitions: [], rows: [] },
   };
-  return `${JSON.stringify({ type: "BOOKMARK", object: forms[format.as] })}\n`;
+  return Buffer.from(`${JSON.stringify({ type: "BOOKMARK", object: forms[format.as] })}\n`);
 }

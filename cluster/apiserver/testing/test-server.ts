@@ -172,12 +172,16 @@ function send(
   { method, body, headers }: TestRequest = {},
 ): Promise<TestResponse> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({
-      ":path": path,
-      ":method": method ?? (body === undefined ? "GET" : "POST"),
-      ...(body !== undefined && { "content-type": "application/json" }),
-      ...headers,
-    });
+    const stream = session.request(
+      {
+        ":path": path,
+        ":method": method ?? (body === undefined ? "GET" : "POST"),
+        ...(body !== undefined && { "content-type": "application/json" }),
+        ...headers,
+      },
+      { endStream: body === undefined },
+    );
+    if (body !== undefined) stream.end(typeof body === "string" ? body : JSON.stringify(body));
     let code = 0;
     let answered: TestResponse["headers"] = {};
     let text = "";
@@ -189,7 +193,6 @@ function send(
     stream.on("data", (chunk: string) => (text += chunk));
     stream.on("error", reject);
     stream.on("close", () => resolve({ code, headers: answered, text, body: parse(text) }));
-    stream.end(typeof body === "string" ? body : body && JSON.stringify(body));
   });
 }
 
