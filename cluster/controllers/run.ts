@@ -8,7 +8,6 @@ import { InformerSet } from "#cluster/client/informer-set.ts";
 import { runDeploymentController } from "./deployment/deployment-controller.ts";
 import { runEndpointsController } from "./endpoints/endpoints-controller.ts";
 import { runEndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
-import { runEventTtlController } from "./event-ttl/event-ttl-controller.ts";
 import { runGarbageCollector } from "./garbage-collector/garbage-collector.ts";
 import { runNamespaceController } from "./namespace/namespace-controller.ts";
 import { runNodeLifecycleController } from "./node-lifecycle/node-lifecycle-controller.ts";
@@ -41,7 +40,6 @@ export async function runControllers(options: ControllersOptions): Promise<void>
     runGarbageCollector(context),
     runNodeLifecycleController(context),
     runPodGcController(context),
-    runEventTtlController(context),
   ];
   // Each has registered its handlers by now.
   await Promise.all([...running, informers.run(signal)]);
