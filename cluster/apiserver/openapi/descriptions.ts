@@ -1,6 +1,6 @@
 /** Short words about the commonest types and fields, for `kubectl explain`. */
 
-/** What a field of an object's top level or of many types is for. */
+/** What the fields of every kind are for. */
 const FIELDS: Readonly<Record<string, string>> = {
   apiVersion: "Group and version of this kind, as `group/version`.",
   kind: "Name of the kind of this object.",
@@ -79,12 +79,16 @@ const OF_TYPES: Readonly<Record<string, string>> = {
   "IngressSpec.ingressClassName": "The IngressClass whose controller serves it.",
 };
 
-/** Words about a field of a built-in type, or undefined. */
-export function describeField(definition: string, field: string): string | undefined {
+/** Words about a field of a built-in type, or undefined; a kind is what has metadata. */
+export function describeField(
+  definition: string,
+  field: string,
+  isKind: boolean,
+): string | undefined {
   const type = definition.split(".").at(-1) ?? definition;
   const key = `${type}.${field}`;
   if (Object.hasOwn(OF_TYPES, key)) return OF_TYPES[key];
-  return Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;
+  return isKind && Object.hasOwn(FIELDS, field) ? FIELDS[field] : undefined;
 }
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -104,7 +108,7 @@ const TYPES: Readonly<Record<string, string>> = {
   CustomResourceDefinition: "Makes the server serve a further kind.",
 };
 
-/** Words about a type; of an unknown one, its name. */
-export function describeType(name: string): string {
-  return (Object.hasOwn(TYPES, name) ? TYPES[name] : undefined) ?? `${name}.`;
+/** Words about a type, by the last part of its definition's name, or undefined. */
+export function describeType(name: string): string | undefined {
+  return Object.hasOwn(TYPES, name) ? TYPES[name] : undefined;
 }

@@ -37,8 +37,9 @@ const PATCH_TYPES = [
   "application/apply-patch+yaml",
   "application/json-patch+json",
   "application/merge-patch+json",
-  "application/strategic-merge-patch+json",
 ];
+/** Kubectl looks here for whether a kind may be patched that way: custom kinds may not. */
+const STRATEGIC = "application/strategic-merge-patch+json";
 const BODY_TYPES = ["application/json", "application/yaml"];
 
 /** How a dialect of OpenAPI says parameters, bodies and answers. */
@@ -122,7 +123,10 @@ function answerOf(verb: Verb, refs: KindReferences): JsonObject {
 }
 
 /** The body's place: a member of the operation in v3, a parameter in v2. */
-function withBody({ refs, form }: Context, verb: Verb): JsonObject & { parameters: unknown[] } {
+function withBody(
+  { kind, refs, form }: Context,
+  verb: Verb,
+): JsonObject & { parameters: unknown[] } {
   const body = (
     schema: JsonObject,
     types: readonly string[],
@@ -136,7 +140,7 @@ function withBody({ refs, form }: Context, verb: Verb): JsonObject & { parameter
     case "delete":
       return body(refs.deleteOptions, BODY_TYPES);
     case "patch":
-      return body(refs.patch, PATCH_TYPES);
+      return body(refs.patch, kind.custom ? PATCH_TYPES : [...PATCH_TYPES, STRATEGIC]);
     case "post":
     case "put":
       return body(refs.object, BODY_TYPES);

@@ -42,8 +42,7 @@ export class PublishedDefinitions {
     const name = publishedName(kind);
     const listName = kind.custom ? `${name}List` : listDefinition(name, kind);
     if (kind.custom) {
-      const schema = { description: describeType(kind.kind), ...this.#publish(kind.schema) };
-      this.#schemas.set(name, schema);
+      this.#schemas.set(name, this.#publish(kind.schema));
       this.#schemas.set(listName, this.#listSchema(name));
     } else {
       this.reference(name);
@@ -82,15 +81,16 @@ export class PublishedDefinitions {
   }
 
   #publishBuiltIn(name: string): JsonObject {
-    const description = describeType(name.split(".").at(-1) ?? name);
+    const words = describeType(name.split(".").at(-1) ?? name);
+    const description = words === undefined ? {} : { description: words };
     const special = this.#special(name);
-    if (special !== undefined) return { description, ...special };
+    if (special !== undefined) return { ...description, ...special };
     const schema = this.#publish(definition(name), name);
     const required = flatFields(name)
       .filter((field) => field.required === true && field.name !== "metadata")
       .map((field) => field.name);
     delete schema["required"];
-    return { description, ...schema, ...(required.length > 0 ? { required } : {}) };
+    return { ...description, ...schema, ...(required.length > 0 ? { required } : {}) };
   }
 
   /** Types whose JSON is not described by members. */
@@ -118,8 +118,11 @@ export class PublishedDefinitions {
     }
     if (schema.$ref === undefined) return published;
     const reference = this.reference(schema.$ref);
-    // OpenAPI ignores what stands beside a reference, hence the allOf.
-    return Object.keys(published).length === 0 ? reference : { ...published, allOf: [reference] };
+    if (Object.keys(published).length === 0) return reference;
+    // OpenAPI v3 ignores what stands beside a reference; readers of v2 know no allOf.
+    return this.#dialect.combinations
+      ? { ...published, allOf: [reference] }
+      : { ...published, ...reference };
   }
 
   #isLeftOut(keyword: string, schema: Schema): boolean {
@@ -147,9 +150,10 @@ export class PublishedDefinitions {
 
   #properties(properties: JsonObject, owner: string | undefined): JsonObject {
     const published: JsonObject = {};
+    const isKind = "apiVersion" in properties && "metadata" in properties;
     for (const [name, schema] of Object.entries(properties)) {
       if (!isObject(schema)) continue;
-      const words = owner === undefined ? undefined : describeField(owner, name);
+      const words = owner === undefined ? undefined : describeField(owner, name, isKind);
       const description = words === undefined ? {} : { description: words };
       published[name] = this.#publish({ ...description, ...schema });
     }

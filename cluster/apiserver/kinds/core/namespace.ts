@@ -5,7 +5,7 @@ import { AGE, integer, NAME, text } from "#cluster/apiserver/kinds/columns.ts";
 import type { Column, Strategy } from "#cluster/apiserver/kinds/kind.ts";
 import { check } from "#cluster/apiserver/kinds/meta.ts";
 import { dns1123Label } from "#cluster/apiserver/kinds/names.ts";
-import { at, isObject, stringAt } from "#cluster/apiserver/schema/json.ts";
+import { at, cloneJson, isObject, stringAt } from "#cluster/apiserver/schema/json.ts";
 
 const NAME_LABEL = "kubernetes.io/metadata.name";
 /** Held until the namespace controller has emptied the namespace. */
@@ -18,7 +18,7 @@ export const NAMESPACE_STRATEGY: Strategy = {
       object.spec = { finalizers: [FINALIZER] };
       object.status = { phase: "Active" };
     } else if (old !== undefined && subresource !== "finalize") {
-      object.spec = old.spec ?? {};
+      object.spec = cloneJson(old.spec ?? {});
     }
   },
   validate: ({ metadata }) => check("metadata.name", metadata.name, dns1123Label(metadata.name)),

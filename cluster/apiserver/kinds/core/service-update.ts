@@ -1,6 +1,12 @@
 /** What an update of a Service keeps of what was allocated, or gives back. */
 
-import { equalJson, objectsAt, stringAt, type JsonObject } from "#cluster/apiserver/schema/json.ts";
+import {
+  cloneJson,
+  equalJson,
+  objectsAt,
+  stringAt,
+  type JsonObject,
+} from "#cluster/apiserver/schema/json.ts";
 
 /** `spec` may be unchecked; the old one was stored. Writes into `spec`. */
 export function carryOver(spec: JsonObject, old: JsonObject): void {
@@ -32,7 +38,7 @@ function needsNodePorts(type: string): boolean {
 function keepWhenMissing(spec: JsonObject, old: JsonObject, field: string): void {
   const value = spec[field];
   const missing = value === undefined || value === "";
-  if (missing && old[field] !== undefined) spec[field] = old[field];
+  if (missing && old[field] !== undefined) spec[field] = cloneJson(old[field]);
 }
 
 function dropUnchanged(spec: JsonObject, old: JsonObject, field: string): void {
