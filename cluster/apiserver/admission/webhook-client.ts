@@ -1,6 +1,7 @@
 /** Calls a webhook with an AdmissionReview over HTTPS (admission.k8s.io/v1). */
 
 import { request as httpsRequest } from "node:https";
+import { isIP } from "node:net";
 import { checkServerIdentity } from "node:tls";
 import type { WebhookClientConfig } from "#cluster/api/generated/admissionregistration-v1.ts";
 import { ENDPOINTS, SERVICES } from "#cluster/api/resources.ts";
@@ -84,7 +85,8 @@ function post(
   return new Promise((resolve, reject) => {
     const request = httpsRequest(url, {
       method: "POST",
-      servername: serverName,
+      // An address is no server name (RFC 6066).
+      servername: isIP(serverName) > 0 ? "" : serverName,
       // Certificates say the service's name, whichever address was dialled.
       checkServerIdentity: (_, certificate) => checkServerIdentity(serverName, certificate),
       ca: options.ca === undefined ? undefined : Buffer.from(options.ca, "base64"),

@@ -130,8 +130,7 @@ describe("a pod", () => {
     await createPod("graceful");
     await bind("graceful");
     const path = `${PODS}/graceful`;
-    const grace = async (): Promise<unknown> =>
-      (await client.send(path)).body as { metadata: { deletionGracePeriodSeconds: number } };
+    const grace = async (): Promise<unknown> => (await client.send(path)).body;
     await remove(path);
     expect(await grace()).toMatchObject({ metadata: { deletionGracePeriodSeconds: 30 } });
     await remove(`${path}?gracePeriodSeconds=60`);

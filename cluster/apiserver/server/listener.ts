@@ -105,7 +105,7 @@ interface Exchange {
 /** One request, from its head to the end of its answer; never rejects. */
 async function serve(api: Api, exchange: Exchange): Promise<void> {
   const started = performance.now();
-  const { request, response } = exchange;
+  const { request, response, stopping } = exchange;
   const output = outputOf(response);
   response.on("error", () => output.destroy());
   api.metrics.started();
@@ -125,7 +125,9 @@ async function serve(api: Api, exchange: Exchange): Promise<void> {
     const answer = await route(api, open);
     await respond(output, open, answer, api.context.now());
   } catch (error) {
-    respondWithStatus(output, request.method ?? "GET", statusOf(error));
+    // Who has gone needs no answer, and its going is no failure of ours.
+    if (output.closed || stopping.aborted) output.destroy();
+    else respondWithStatus(output, request.method ?? "GET", statusOf(error));
   }
   const seconds = (performance.now() - started) / 1000;
   api.metrics.finished(info, isKnown(api, { info }), { code: response.statusCode, seconds });

@@ -18,9 +18,11 @@ export interface Output {
   /** Ends at once, so that the client sees a broken stream and not a short answer. */
   destroy(): void;
   readonly started: boolean;
+  /** Whether the client is gone. */
+  readonly closed: boolean;
   /** What was written and the client hasn't taken yet. */
   readonly pendingBytes: number;
-  /** Resolves when the client has taken what was written, or is gone. */
+  /** Resolves when the client keeps up with what was written, or is gone. */
   drained(): Promise<void>;
 }
 
@@ -43,6 +45,9 @@ export function outputOf(response: HttpResponse): Output {
     get started() {
       return response.headersSent;
     },
+    get closed() {
+      return stream.destroyed;
+    },
     get pendingBytes() {
       return stream.writableLength;
     },
@@ -52,7 +57,7 @@ export function outputOf(response: HttpResponse): Output {
 
 function drained(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
-    if (stream.destroyed || stream.writableLength === 0) {
+    if (stream.destroyed || !stream.writableNeedDrain) {
       resolve();
       return;
     }
