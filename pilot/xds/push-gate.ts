@@ -9,7 +9,7 @@ const RESUBSCRIBE_MS = 1000;
 
 /**
  * Make before break, for one stream: routes go out when the clusters they may name are ready at the
- * proxy, and clusters are removed when no route can name them any more.
+ * proxy, and clusters (with their endpoints) are removed when no route can name them any more.
  */
 export class PushGate {
   readonly #subscriptions: ReadonlyMap<TypeUrl, Subscription>;
@@ -38,8 +38,9 @@ export class PushGate {
 
   /** Whether removals of this type may be sent. */
   mayRemove(type: TypeUrl): boolean {
-    if (type !== CLUSTER) return true;
-    if (this.#openedAt !== undefined && !this.#subscriptions.has(ROUTES)) return false;
+    if (type !== CLUSTER && type !== ENDPOINTS) return true;
+    const reconnecting = this.#openedAt !== undefined && !this.#subscriptions.has(ROUTES);
+    if (type === CLUSTER && reconnecting) return false;
     return [LISTENER, ROUTES, VIRTUAL_HOST].every((other) => this.#isQuiet(other));
   }
 
