@@ -47,8 +47,12 @@ export async function detectCgroups(): Promise<CgroupHost> {
   return { version: 1, hybrid: unified.length > 0, roots };
 }
 
-/** Every folder of a group, once, in all hierarchies that have it. */
+/** Every folder of a group, once, in all hierarchies that have it; never a root itself. */
 export async function cgroupDirs(host: CgroupHost, path: string): Promise<string[]> {
+  const parts = path.split("/").filter((part) => part !== "");
+  if (parts.length === 0 || parts.includes("..") || parts.includes(".")) {
+    throw new Error(`${JSON.stringify(path)} names no control group below the root`);
+  }
   const dirs: string[] = [];
   for (const root of new Set(host.roots.values())) {
     const dir = join(root, path);

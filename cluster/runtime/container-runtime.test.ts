@@ -3,6 +3,7 @@ import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ContainerConfig, ContainerStatus } from "./container.ts";
 import { execToEnd, startExec } from "./exec.ts";
+import { readLog } from "./log-reader.ts";
 import {
   type RuntimeFixture,
   createRuntimeFixture,
@@ -42,8 +43,12 @@ describeReal("containers by crun and conmon", () => {
     const id = await run(script, { ...changes, logPath });
     await ended(id);
     await fixture.runtime.containers.removeContainer(id);
-    const lines = (await readFile(logPath, "utf8")).split("\n");
-    return lines.map((line) => line.split(" ").slice(3).join(" ")).join("\n");
+    let text = "";
+    const options = { follow: false, timestamps: false, signal: AbortSignal.timeout(5000) };
+    for await (const piece of readLog(logPath, { ...options, isRunning: () => false })) {
+      text += piece.toString();
+    }
+    return text;
   }
 
   test("a container's exit code, reason and log come out", async () => {

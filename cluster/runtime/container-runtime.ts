@@ -145,17 +145,20 @@ export class ContainerRuntime {
     this.#options.onChange(record.identity.podUid);
   }
 
-  /** Sends the stop signal, then SIGKILL when the grace is over; resolves when it has exited. */
+  /**
+   * Sends the stop signal, then SIGKILL when the grace is over or `hurry` aborts; resolves when the
+   * container has exited.
+   */
   async stopContainer(
     id: string,
-    options: { graceMs: number; signal?: NodeJS.Signals },
+    options: { graceMs: number; signal?: NodeJS.Signals; hurry?: AbortSignal },
   ): Promise<void> {
     const record = this.#records.get(id);
     if (record === undefined || record.state === "exited") return;
     if (options.graceMs > 0) {
       const signal = options.signal ?? record.stopSignal ?? "SIGTERM";
       await this.#signal(record, signal as NodeJS.Signals);
-      if (await this.#waitForExit(record, options.graceMs)) return;
+      if (await this.#waitForExit(record, options.graceMs, options.hurry)) return;
     }
     await this.#signal(record, "SIGKILL");
     if (await this.#waitForExit(record, KILL_WAIT_MS)) return;
@@ -313,18 +316,25 @@ export class ContainerRuntime {
   }
 
   /** Whether the container has exited before the time was over. */
-  async #waitForExit(record: ContainerRecord, timeoutMs: number): Promise<boolean> {
+  async #waitForExit(
+    record: ContainerRecord,
+    timeoutMs: number,
+    hurry?: AbortSignal,
+  ): Promise<boolean> {
     if (record.state === "exited") return true;
+    if (hurry?.aborted === true) return false;
     const waiters = this.#waiters.get(record.id) ?? new Set();
     this.#waiters.set(record.id, waiters);
     await new Promise<void>((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
+        hurry?.removeEventListener("abort", done);
         waiters.delete(done);
         if (waiters.size === 0) this.#waiters.delete(record.id);
         resolve();
       };
       const timer = setTimeout(done, timeoutMs);
+      hurry?.addEventListener("abort", done, { once: true });
       waiters.add(done);
     });
     return this.get(record.id)?.state === "exited";

@@ -57,9 +57,7 @@ export async function startExec(target: ExecTarget, request: ExecRequest): Promi
     target.id,
   );
   const child = request.tty ? spawnOnTerminal(line) : spawnOnPipes(line, request.stdin);
-  const exitCode = exitOf(child).finally(async () => {
-    await Promise.all([rm(processFile, { force: true }), rm(pidFile, { force: true })]);
-  });
+  const exitCode = removeAfter(exitOf(child), [processFile, pidFile]);
   // The session's owner may only look at its streams.
   exitCode.catch(() => undefined);
   child.stdin?.on("error", () => undefined);
@@ -139,6 +137,14 @@ async function waitForPid(pidFile: string): Promise<number | undefined> {
     await setTimeout(PID_INTERVAL_MS);
   }
   return undefined;
+}
+
+async function removeAfter<T>(work: Promise<T>, files: readonly string[]): Promise<T> {
+  try {
+    return await work;
+  } finally {
+    await Promise.all(files.map((file) => rm(file, { force: true })));
+  }
 }
 
 async function noResize(): Promise<void> {

@@ -53,12 +53,22 @@ export async function startNodeRuntime(options: NodeRuntimeOptions): Promise<Nod
     onProblem,
   });
   const { layersDir } = images;
+  const folders = { nodeDir, layersDir };
   const containers = new ContainerRuntime({
-    ...{ nodeDir, layersDir, oci, cgroups, hostView, onChange, onProblem },
+    ...folders,
+    oci,
+    cgroups,
+    hostView,
+    onChange,
+    onProblem,
   });
   await containers.start();
   return {
-    ...{ tools, cgroups, oci, images, containers },
+    tools,
+    cgroups,
+    oci,
+    images,
+    containers,
     execTarget: (id) => ({ oci, id, containerDir: containers.containerDir(id) }),
   };
 }

@@ -67,6 +67,8 @@ const READ_ONLY = [
   "/proc/sysrq-trigger",
 ];
 
+const PTS_OPTIONS = ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"];
+
 /** Character devices that every container may use: null, zero, full, random, urandom, tty, pty. */
 const DEVICES = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*"];
 
@@ -163,9 +165,7 @@ function systemMounts(privileged: boolean): OciMount[] {
   return [
     mount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
     mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
-    mount("/dev/pts", "devpts", "devpts", [
-      ...["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
-    ]),
+    mount("/dev/pts", "devpts", "devpts", PTS_OPTIONS),
     mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
     mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
     mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", access]),

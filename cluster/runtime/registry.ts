@@ -114,7 +114,7 @@ export class RegistryRepository implements BlobSource {
       return await fetch(url, { headers, signal: AbortSignal.any([timeout.signal, this.#signal]) });
     } catch (error) {
       const cause = (error as Error).cause;
-      const why = cause instanceof Error ? cause.message : (error as Error).message;
+      const why = Error.isError(cause) ? cause.message : (error as Error).message;
       throw new ImageError("ErrImagePull", `failed to do request: GET ${url}: ${why}`, {
         cause: error,
       });
