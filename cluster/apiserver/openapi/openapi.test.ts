@@ -89,7 +89,6 @@ describe("OpenAPI v3", () => {
     const path = "/apis/example.org/v1/namespaces/{namespace}/foos/{name}";
     const content = at(v3("apis/example.org/v1"), "paths", path, "patch", "requestBody", "content");
     expect(Object.keys(content as object)).toEqual([
-      "application/apply-patch+yaml",
       "application/json-patch+json",
       "application/merge-patch+json",
     ]);

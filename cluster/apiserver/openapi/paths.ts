@@ -33,11 +33,7 @@ const OBJECT: readonly Verb[] = [
 ];
 const SUBRESOURCE = OBJECT.filter((verb) => verb.method !== "delete");
 
-const PATCH_TYPES = [
-  "application/apply-patch+yaml",
-  "application/json-patch+json",
-  "application/merge-patch+json",
-];
+const PATCH_TYPES = ["application/json-patch+json", "application/merge-patch+json"];
 /** Kubectl looks here for whether a kind may be patched that way: custom kinds may not. */
 const STRATEGIC = "application/strategic-merge-patch+json";
 const BODY_TYPES = ["application/json", "application/yaml"];

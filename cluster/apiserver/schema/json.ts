@@ -78,17 +78,6 @@ export function numberAt(value: unknown, ...path: readonly string[]): number | u
   return typeof found === "number" ? found : undefined;
 }
 
-/** The string members of a map field such as labels. */
-export function stringsAt(value: unknown, ...path: readonly string[]): Record<string, string> {
-  const found = at(value, ...path);
-  const strings: Record<string, string> = {};
-  if (!isObject(found)) return strings;
-  for (const [key, member] of Object.entries(found)) {
-    if (typeof member === "string") setOwn(strings, key, member);
-  }
-  return strings;
-}
-
 /** Whether a value nests deeper than so many levels; walks no further than that. */
 export function exceedsDepth(value: unknown, maxDepth: number): boolean {
   if (typeof value !== "object" || value === null) return false;

@@ -38,10 +38,6 @@ export function messageFields(name: string): readonly MessageField[] | undefined
   return messages().get(name)?.fields;
 }
 
-export function messageNames(): string[] {
-  return [...messages().keys()];
-}
-
 /** Name of the definition of a built-in kind, as Kubernetes' OpenAPI names it. */
 export function definitionName(group: string, version: string, kind: string): string {
   return `${groupPrefix(group)}.${version}.${kind}`;
