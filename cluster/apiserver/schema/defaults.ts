@@ -28,7 +28,9 @@ function visit(schema: Schema, value: unknown, outer: Place): unknown {
   const place = { builtIn: outer.builtIn || schema.$ref !== undefined, depth: outer.depth + 1 };
   if (Array.isArray(value)) {
     if (known.items === undefined) return value;
-    for (const [index, item] of value.entries()) value[index] = visit(known.items, item, place);
+    for (const [index, item] of value.entries()) {
+      value[index] = visit(known.items, zeroForNull(known.items, item, place), place);
+    }
   } else if (isObject(value)) {
     visitObject(known, value, place);
   } else if (known.format === "quantity" && known["x-kubernetes-int-or-string"] === true) {
@@ -52,7 +54,8 @@ function visitObject(known: Schema, value: JsonObject, place: Place): void {
   if (!isObject(known.additionalProperties)) return;
   for (const key of Object.keys(value)) {
     if (Object.hasOwn(properties, key)) continue;
-    const replaced = visit(known.additionalProperties, value[key], place);
+    const given = zeroForNull(known.additionalProperties, value[key], place);
+    const replaced = visit(known.additionalProperties, given, place);
     if (replaced !== value[key]) setOwn(value, key, replaced);
   }
 }
@@ -60,6 +63,16 @@ function visitObject(known: Schema, value: JsonObject, place: Place): void {
 function isMissing(schema: Schema, place: Place): boolean {
   return place.builtIn || (schema.default !== undefined && schema.nullable !== true);
 }
+
+/** In lists and maps of built-in types a null is the zero value of their elements, as in Go. */
+function zeroForNull(schema: Schema, value: unknown, place: Place): unknown {
+  if (value !== null || !(place.builtIn || schema.$ref !== undefined)) return value;
+  const { type, format } = resolve(schema);
+  if (format === "quantity") return "0";
+  return type === undefined ? value : structuredClone(ZEROS[type]);
+}
+
+const ZEROS = { object: {}, array: [], string: "", integer: 0, number: 0, boolean: false };
 
 function canonical(value: unknown): unknown {
   if (typeof value !== "string" && typeof value !== "number") return value;

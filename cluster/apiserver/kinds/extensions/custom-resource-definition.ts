@@ -65,6 +65,9 @@ function noteStoredVersion(object: KubeObject): void {
 
 function validateNames({ metadata, spec }: CustomResourceDefinition): FieldProblem[] {
   const { group, names, preserveUnknownFields } = spec;
+  // The status has names of this type too, and may have them empty: no rule of the schema.
+  const missing = (["plural", "kind"] as const).filter((field) => (names[field] ?? "") === "");
+  if (missing.length > 0) return missing.map((field) => problem.required(`spec.names.${field}`));
   const problems: FieldProblem[] = [];
   const label = (field: string, text: string): void => {
     if (text === "") problems.push(problem.required(`spec.names.${field}`));
@@ -164,7 +167,6 @@ function validateJsonPath(jsonPath: string, path: string): FieldProblem[] {
 }
 
 function validateScalePath(jsonPath: string, path: string, prefix: string): FieldProblem[] {
-  if ((jsonPath ?? "") === "") return [problem.required(path)];
   if (jsonPath.startsWith(prefix) && compileJsonPath(jsonPath).ok) return [];
   const detail = `should be a json path under ${prefix.slice(0, -1)}`;
   return [problem.invalid(path, jsonPath, detail)];

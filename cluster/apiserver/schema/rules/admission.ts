@@ -29,6 +29,7 @@ export const ADMISSION_RULES: Readonly<Record<string, TypeRules>> = {
     name: REQUIRED,
     port: { minimum: 1, maximum: 65535, default: 443 },
   },
+  [`${EXTENSIONS}.CustomResourceDefinition`]: { spec: REQUIRED },
   [`${EXTENSIONS}.CustomResourceDefinitionSpec`]: {
     group: REQUIRED,
     names: REQUIRED,
@@ -40,6 +41,11 @@ export const ADMISSION_RULES: Readonly<Record<string, TypeRules>> = {
     strategy: { ...oneOf(["None", "Webhook"]), required: true },
   },
   [`${EXTENSIONS}.CustomResourceDefinitionVersion`]: { name: REQUIRED },
+  [`${EXTENSIONS}.SelectableField`]: { jsonPath: REQUIRED },
+  [`${EXTENSIONS}.CustomResourceSubresourceScale`]: {
+    specReplicasPath: REQUIRED,
+    statusReplicasPath: REQUIRED,
+  },
   [`${EXTENSIONS}.CustomResourceColumnDefinition`]: {
     name: REQUIRED,
     jsonPath: REQUIRED,
