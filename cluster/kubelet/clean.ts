@@ -24,7 +24,7 @@ const POLL_MS = 10;
  * node agent must not run.
  */
 export async function cleanNode(config: NodeConfig): Promise<void> {
-  const paths = nodePaths(config.stateDir, config.nodeName);
+  const paths = nodePaths(config);
   const cgroups = await detectCgroups();
   const monitors = await monitorPids(join(paths.nodeDir, "containers"));
   await killAll(cgroups, config.cgroupParent);

@@ -49,13 +49,13 @@ const CHECK_MS = 10_000;
 /** Resolves when the node is registered and all its pods are known and looked after. */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { config, client, log, signal } = options;
-  const paths = nodePaths(config.stateDir, config.nodeName);
+  const paths = nodePaths(config);
   await mkdir(paths.podsDir, { recursive: true, mode: 0o755 });
   // The workers come last, but what they consist of tells them about changes.
   let workers: PodWorkers | undefined;
   const kick = (podUid: string): void => workers?.kick(podUid);
   const runtime = await startNodeRuntime({
-    stateDir: config.stateDir,
+    stateDir: paths.clusterDir,
     nodeDir: paths.nodeDir,
     imagesFile: config.imagesFile,
     onChange: kick,
@@ -94,7 +94,7 @@ function createContext(
   },
 ): PodContext {
   const { config, client, log, runtime, machine, kick } = parts;
-  const paths = nodePaths(config.stateDir, config.nodeName);
+  const paths = nodePaths(config);
   const recorder = new EventRecorder({ client, component: "kubelet", host: config.nodeName, log });
   const events = new PodEvents(recorder);
   const { allocatable } = nodeResources(machine);

@@ -1,11 +1,14 @@
-/** Where a node's files are: `<state>/nodes/<node>/`. */
+/** Where a node's files are, below `NodeConfig.stateDir` (`<cluster>/nodes/<node>`). */
 
-import { join } from "node:path";
+import { dirname, join, sep } from "node:path";
+import type { NodeConfig } from "#cluster/api/process-config.ts";
 
 const UID = /^[A-Za-z0-9-]{1,64}$/;
 const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 export interface NodePaths {
+  /** The cluster's whole state folder, which no container may see. */
+  readonly clusterDir: string;
   readonly nodeDir: string;
   readonly podsDir: string;
   readonly logsDir: string;
@@ -20,9 +23,12 @@ export interface NodePaths {
   podLogDir(pod: { namespace: string; name: string; uid: string }): string;
 }
 
-/** Throws when the node's name can't be a folder's name. */
-export function nodePaths(stateDir: string, nodeName: string): NodePaths {
-  const nodeDir = join(stateDir, "nodes", checked(NAME, nodeName, "node name"));
+/** Reads nothing: the paths follow from the configuration. */
+export function nodePaths(config: Pick<NodeConfig, "stateDir" | "imagesFile">): NodePaths {
+  const nodeDir = config.stateDir;
+  // `<cluster>/config/images.yaml`; in other arrangements the node's folder stands alone.
+  const above = dirname(dirname(config.imagesFile));
+  const clusterDir = nodeDir.startsWith(above + sep) && above !== sep ? above : nodeDir;
   const podsDir = join(nodeDir, "pods");
   const logsDir = join(nodeDir, "logs");
   const podLogDir = (pod: { namespace: string; name: string; uid: string }): string => {
@@ -31,6 +37,7 @@ export function nodePaths(stateDir: string, nodeName: string): NodePaths {
     return join(logsDir, `${namespace}_${name}_${checked(UID, pod.uid, "pod uid")}`);
   };
   return {
+    clusterDir,
     nodeDir,
     podsDir,
     logsDir,

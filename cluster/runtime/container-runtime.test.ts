@@ -164,13 +164,22 @@ describeReal("containers by crun and conmon", () => {
 
   test("stop sends the signal, waits for the grace, then kills", async () => {
     const { containers } = fixture.runtime;
-    const polite = await run("trap 'exit 9' TERM; while :; do sleep 0.05; done");
+    const polite = await looping("trap 'exit 9' TERM");
     await containers.stopContainer(polite, { graceMs: 5000 });
     expect(containers.get(polite)).toMatchObject({ exitCode: 9 });
-    const deaf = await run("trap '' TERM; while :; do sleep 0.05; done");
+    const deaf = await looping("trap '' TERM");
     await containers.stopContainer(deaf, { graceMs: 100 });
     expect(containers.get(deaf)).toMatchObject({ exitCode: 137, reason: "Error" });
   });
+
+  /** A container that has done its preparations (a trap that isn't set yet can't catch). */
+  async function looping(preparations: string): Promise<string> {
+    const logPath = join(fixture.stateDir, "logs", `${Math.random()}.log`);
+    const id = await run(`${preparations}; echo ready; while :; do sleep 0.05; done`, { logPath });
+    const options = { follow: true, timestamps: false, signal: AbortSignal.timeout(4000) };
+    for await (const _ready of readLog(logPath, { ...options, isRunning: () => true })) break;
+    return id;
+  }
 
   async function identity(): Promise<ContainerConfig["identity"]> {
     return (await fixture.config("")).identity;

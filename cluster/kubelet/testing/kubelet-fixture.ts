@@ -1,6 +1,6 @@
 /** A kubelet with real containers against a FakeApi; its pods use the host's network. */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Container, Pod, PodSpec } from "#cluster/api/generated/core-v1.ts";
@@ -41,6 +41,7 @@ export function shell(name: string, script: string, more: Partial<Container> = {
 export async function createKubeletFixture(): Promise<KubeletFixture> {
   const stateDir = await mkdtemp(join(tmpdir(), "lt-h4-kubelet-"));
   const config = testConfig(stateDir);
+  await mkdir(join(stateDir, "config"));
   await writeFile(config.imagesFile, IMAGES);
   const api = new FakeApi();
   await api.create(NAMESPACES, { metadata: { name: "default" } });
@@ -115,7 +116,7 @@ function testConfig(stateDir: string): NodeConfig {
   return {
     clusterName: "test",
     nodeName: "node-1",
-    stateDir,
+    stateDir: join(stateDir, "nodes", "node-1"),
     network: {
       fabricCidr: "192.0.2.0/24",
       hostAddress: "192.0.2.1",
@@ -133,6 +134,6 @@ function testConfig(stateDir: string): NodeConfig {
     serving: { caFile: "", certFile: "", keyFile: "" },
     podNamespacePrefix: `lt-h4-${unique}_`,
     cgroupParent: `lt-h4-${unique}/node-1`,
-    imagesFile: join(stateDir, "images.yaml"),
+    imagesFile: join(stateDir, "config", "images.yaml"),
   };
 }
