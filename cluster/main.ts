@@ -46,6 +46,7 @@ async function main(): Promise<void> {
       keyFile: config.webhookServing.keyFile,
       clusterName: config.clusterName,
       signal,
+      onListening: webhookListening.resolve,
     }),
     ingress: runIngressController({ client, signal }),
     localhost: runLocalhost({ client, dir: config.localhostDir, signal, isPortFree }),

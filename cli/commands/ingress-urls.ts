@@ -8,9 +8,14 @@ import { localhostPorts } from "#cluster/localhost/plan.ts";
 const GATEWAY = { namespace: "istio-system", name: "istio-ingressgateway" };
 
 /** URLs without a trailing slash; null for a port that isn't on localhost (yet). */
-export async function ingressUrls(
-  client: KubeClient,
-): Promise<{ http: string | null; https: string | null }> {
+export interface IngressUrls {
+  http: string | null;
+  https: string | null;
+  /** Answers 200 once the gateway has its configuration. */
+  health: string | null;
+}
+
+export async function ingressUrls(client: KubeClient): Promise<IngressUrls> {
   const service = await client.get(SERVICES, GATEWAY).catch((error: unknown) => {
     if (hasReason(error, "NotFound")) return undefined;
     throw error;
@@ -18,5 +23,10 @@ export async function ingressUrls(
   const ports = service === undefined ? {} : localhostPorts(service);
   const url = (scheme: string, port: string): string | null =>
     ports[port] === undefined ? null : `${scheme}://127.0.0.1:${ports[port]}`;
-  return { http: url("http", "http2"), https: url("https", "https") };
+  const status = url("http", "status-port");
+  return {
+    http: url("http", "http2"),
+    https: url("https", "https"),
+    health: status === null ? null : `${status}/healthz/ready`,
+  };
 }

@@ -104,8 +104,9 @@ async function askApiServer(
   const client = createClient(await loadKubeconfig(paths.kubeconfig));
   try {
     const nodes = await client.list(NODES);
+    const { http, https } = await ingressUrls(client);
     return {
-      ingress: await ingressUrls(client),
+      ingress: { http, https },
       nodes: nodes.items.map((node) => ({
         name: node.metadata.name,
         ready:

@@ -77,9 +77,9 @@ export async function startProcesses(
     }),
   );
   const ingress = await reporter.step("ingress gateway", async (detail) => {
-    const url = await waitFor(signal, "the ingress gateway's localhost port", async () => {
-      const { http } = await ingressUrls(client);
-      return http !== null && (await answers(http)) ? http : undefined;
+    const url = await waitFor(signal, "the ingress gateway to be ready on localhost", async () => {
+      const { http, health } = await ingressUrls(client);
+      return http !== null && health !== null && (await isHealthy(health)) ? http : undefined;
     });
     detail(url);
     return url;
@@ -87,12 +87,11 @@ export async function startProcesses(
   return { client, ingress };
 }
 
-/** Whether an HTTP server answers there, whatever it says. */
-async function answers(url: string): Promise<boolean> {
-  return fetch(url, { signal: AbortSignal.timeout(1000), redirect: "manual" }).then(
+async function isHealthy(url: string): Promise<boolean> {
+  return fetch(url, { signal: AbortSignal.timeout(1000) }).then(
     async (response) => {
       await response.arrayBuffer();
-      return true;
+      return response.status === 200;
     },
     () => false,
   );
