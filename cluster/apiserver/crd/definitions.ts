@@ -95,7 +95,6 @@ function setStatus(crd: CustomResourceDefinition, context: RegistryContext): voi
   const others = (crd.status?.conditions ?? []).filter(
     ({ type }) => type !== "NamesAccepted" && type !== "Established",
   );
-  const stored = crd.spec.versions.filter((it) => it.storage).map((it) => it.name);
   crd.status = {
     conditions: [
       set({
@@ -113,7 +112,7 @@ function setStatus(crd: CustomResourceDefinition, context: RegistryContext): voi
       ...others,
     ],
     acceptedNames: accepted ? names : { plural: "", kind: "" },
-    storedVersions: [...new Set([...(crd.status?.storedVersions ?? []), ...stored])],
+    storedVersions: crd.status?.storedVersions ?? [],
   };
 }
 

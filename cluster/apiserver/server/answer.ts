@@ -12,8 +12,8 @@ export type Answer =
   /** Anything else that is JSON: Status, Scale, reviews, discovery. */
   | { kind: "object"; code: number; object: unknown }
   | { kind: "bytes"; code: number; headers: OutputHeaders; body: string | Uint8Array }
-  /** Writes its own answer (watches, logs) and resolves when it is over; or is abandoned. */
-  | { kind: "stream"; run: (output: Output) => Promise<void>; abandon?: () => void };
+  /** Writes its own answer (watches, logs) and resolves when it is over; it must be run. */
+  | { kind: "stream"; run: (output: Output) => Promise<void> };
 
 export function objectAnswer(object: unknown, code = 200): Answer {
   return { kind: "object", code, object };

@@ -29,7 +29,7 @@ export function parseTarget(request: HttpRequest): ParsedTarget {
   const query = new URLSearchParams(question < 0 ? "" : url.slice(question + 1));
   const method = request.method ?? "GET";
   const info = parseRequestInfo(method, path, query);
-  if (info === undefined) throw statusError("BadRequest", `the path can't be decoded: ${path}`);
+  if (info === undefined) throw statusError("BadRequest", `the path can't be read: ${path}`);
   return { method, path, query, info };
 }
 

@@ -56,7 +56,10 @@ export function isResourceRequest(request: ApiRequest): request is ResourceReque
 /** Subresources of namespaces; anything else after a namespace's name is a resource in it. */
 const NAMESPACE_SUBRESOURCES = new Set(["status", "finalize"]);
 
-/** `undefined` when the path can't be decoded. */
+/**
+ * `undefined` when the path can't be decoded, or a segment hides a slash or climbs: names become
+ * keys of the store.
+ */
 export function parseRequestInfo(
   method: string,
   path: string,
@@ -66,6 +69,9 @@ export function parseRequestInfo(
   try {
     segments = path.split("/").filter(Boolean).map(decodeURIComponent);
   } catch {
+    return undefined;
+  }
+  if (segments.some((segment) => segment.includes("/") || /^\.\.?$/.test(segment))) {
     return undefined;
   }
   const asPath: PathInfo = { kind: "path", verb: method.toLowerCase(), path };

@@ -1,6 +1,5 @@
 /** The verbs on objects: read the request, let the registry do it, say what came of it. */
 
-import { PODS } from "#cluster/api/resources.ts";
 import { hasReason, statusError } from "#cluster/api/status-error.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
 import type { RegistryContext } from "#cluster/apiserver/registry/context.ts";
@@ -171,9 +170,4 @@ async function removeAll(
 
 function ignoreGone(error: unknown): void {
   if (!hasReason(error, "NotFound") && !hasReason(error, "Conflict")) throw error;
-}
-
-/** Whether a kind is the Pod, which has subresources that no other kind has. */
-export function isPod(kind: Kind): boolean {
-  return kind.group === PODS.group && kind.plural === PODS.plural;
 }

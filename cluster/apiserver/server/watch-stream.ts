@@ -71,7 +71,7 @@ export function watchAnswer(
       output.end();
     }
   };
-  return { kind: "stream", run, abandon: stop };
+  return { kind: "stream", run };
 }
 
 function watchType(format: RenderOptions["format"]): string {
