@@ -86,6 +86,16 @@ describe("a new pod", () => {
     expect(prepared(POD, withContainer({ resources })).status).toMatchObject({ qosClass });
   });
 
+  test("is classed anew when a webhook has added a container", () => {
+    const object = prepared(
+      POD,
+      withContainer({ resources: { limits: { cpu: "1", memory: "1Gi" } } }),
+    );
+    (object.spec as { containers: object[] }).containers.push({ name: "b", image: "b" });
+    POD.strategy.applyDefaults?.(object);
+    expect(object.status).toEqual({ phase: "Pending", qosClass: "Burstable" });
+  });
+
   test("of any shape is prepared without a crash, and then refused", () => {
     for (const spec of [null, 1, [], { containers: {} }, { containers: [1] }, { volumes: "x" }]) {
       const given = { ...pod({}), spec };

@@ -5,7 +5,7 @@ import type { Container, Pod, PodSpec, Toleration } from "#cluster/api/generated
 import { AGE, NAME, NONE, text, wide } from "#cluster/apiserver/kinds/columns.ts";
 import type { Column, Strategy } from "#cluster/apiserver/kinds/kind.ts";
 import { strategyOf } from "#cluster/apiserver/kinds/strategy.ts";
-import { at, cloneJson, equalJson, objectsAt } from "#cluster/apiserver/schema/json.ts";
+import { at, cloneJson, equalJson, isObject, objectsAt } from "#cluster/apiserver/schema/json.ts";
 import * as problem from "#cluster/apiserver/schema/problem.ts";
 import type { FieldProblem } from "#cluster/apiserver/schema/schema.ts";
 import { defaultPodSpec } from "./pod-defaults.ts";
@@ -15,7 +15,13 @@ import { restartsText, summarize } from "./pod-status.ts";
 const DEFAULT_GRACE_SECONDS = 30;
 
 export const POD_STRATEGY: Strategy = strategyOf<Pod>({
-  applyDefaults: (object) => defaultPodSpec(object.spec),
+  applyDefaults: (object) => {
+    defaultPodSpec(object.spec);
+    // Webhooks may have added containers since it was computed.
+    if (isObject(object.status) && "qosClass" in object.status) {
+      object.status["qosClass"] = qosClass(object);
+    }
+  },
   prepare: (object, old, { operation }) => {
     if (operation === "create" && old === undefined) {
       object.status = { phase: "Pending", qosClass: qosClass(object) };
