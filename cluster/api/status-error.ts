@@ -82,3 +82,11 @@ export function statusError(
 export function hasReason(error: unknown, reason: StatusReason): boolean {
   return error instanceof StatusError && error.status.reason === reason;
 }
+
+/** Whether a create was refused because its namespace is being deleted: no reason to try again. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return (
+    error instanceof StatusError &&
+    error.status.details?.causes?.some(({ reason }) => reason === "NamespaceTerminating") === true
+  );
+}

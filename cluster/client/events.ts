@@ -6,7 +6,7 @@ import type { AnyObject } from "#cluster/api/meta.ts";
 import type { ObjectReference } from "#cluster/api/generated/core-v1.ts";
 import { apiVersionOf, EVENTS } from "#cluster/api/resources.ts";
 import type { Resource } from "#cluster/api/resources.ts";
-import { hasReason } from "#cluster/api/status-error.ts";
+import { hasReason, isNamespaceTerminating } from "#cluster/api/status-error.ts";
 import type { KubeClient } from "./client.ts";
 import { rfc3339, systemClock } from "./clock.ts";
 import type { Clock } from "./clock.ts";
@@ -109,6 +109,8 @@ export class EventRecorder {
       try {
         await this.#write(key, pending);
       } catch (error) {
+        // Nobody will read what happens in a namespace that goes.
+        if (isNamespaceTerminating(error)) continue;
         const log = this.#options.log ?? stderrLog;
         log(`event ${pending.happening.reason}: ${describeError(error)}`);
       }

@@ -1,6 +1,6 @@
 /** Workers that take keys from a queue and bring the world closer to what is wanted. */
 
-import { hasReason } from "#cluster/api/status-error.ts";
+import { hasReason, isNamespaceTerminating } from "#cluster/api/status-error.ts";
 import { describeError, stderrLog } from "./log.ts";
 import type { Log } from "./log.ts";
 import type { WorkQueue } from "./work-queue.ts";
@@ -39,7 +39,10 @@ async function work(options: ReconcilerOptions): Promise<void> {
       await options.reconcile(key, signal);
       queue.forget(key);
     } catch (error) {
-      if (!signal.aborted) {
+      if (isNamespaceTerminating(error)) {
+        // What is wanted there will never be: the namespace takes it all with it.
+        queue.forget(key);
+      } else if (!signal.aborted) {
         // A stale read is the everyday case: the informer is about to bring the newer object.
         if (!hasReason(error, "Conflict")) {
           (options.log ?? stderrLog)(`${options.name}: ${key}: ${describeError(error)}; retrying`);

@@ -236,11 +236,11 @@ export class FakeApi implements KubeClient {
     metadata.generation ??= 1;
     created.apiVersion = apiVersionOf(resource);
     created.kind = resource.kind;
-    if (resource === resources.NAMESPACES) {
+    if (isSame(resource, resources.NAMESPACES)) {
       created.spec ??= { finalizers: ["kubernetes"] };
       created.status ??= { phase: "Active" };
     }
-    if (resource === resources.PODS) created.status ??= { phase: "Pending" };
+    if (isSame(resource, resources.PODS)) created.status ??= { phase: "Pending" };
     return created;
   }
 
@@ -274,7 +274,8 @@ export class FakeApi implements KubeClient {
   #markDeleted(resource: Resource<AnyObject>, object: KubeObject, options: DeleteOptions): number {
     const { metadata } = object;
     const isBound =
-      resource === resources.PODS && (object.spec as { nodeName?: string })?.nodeName !== undefined;
+      isSame(resource, resources.PODS) &&
+      (object.spec as { nodeName?: string })?.nodeName !== undefined;
     const graceSeconds = isBound ? (options.gracePeriodSeconds ?? 30) : 0;
     if (metadata.deletionTimestamp === undefined) {
       metadata.deletionTimestamp = rfc3339(this.#clock.nowMs() + graceSeconds * 1_000);
@@ -286,7 +287,7 @@ export class FakeApi implements KubeClient {
     if (finalizer !== undefined && metadata.finalizers?.includes(finalizer) !== true) {
       metadata.finalizers = [...(metadata.finalizers ?? []), finalizer];
     }
-    if (resource === resources.NAMESPACES) {
+    if (isSame(resource, resources.NAMESPACES)) {
       object.status = { ...(object.status as object), phase: "Terminating" };
     }
     return graceSeconds;
@@ -373,6 +374,11 @@ function isTerminatingPod(object: KubeObject): boolean {
 
 function collection(resource: Resource<AnyObject>): string {
   return `${resource.group}/${resource.plural}`;
+}
+
+/** Discovered resources are other objects than the tokens. */
+function isSame(a: Resource<AnyObject>, b: Resource<AnyObject>): boolean {
+  return collection(a) === collection(b);
 }
 
 function keyOf(resource: Resource<AnyObject>, ref: { namespace?: string; name: string }): string {

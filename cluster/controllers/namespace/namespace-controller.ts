@@ -39,6 +39,7 @@ export async function runNamespaceController(context: ControllerContext): Promis
       if (namespace === undefined || !isDue(namespace)) return;
       const remains = await deleteContent(client, name, await discoverResources(client, signal));
       const current = await report(context, namespace, remains);
+      if (current === undefined) return;
       const isEmpty =
         remains.counts.size === 0 &&
         remains.deletionProblems.length + remains.discoveryProblems.length === 0;
@@ -58,17 +59,23 @@ function isDue({ metadata, spec }: Namespace): boolean {
   return metadata.deletionTimestamp !== undefined && spec?.finalizers?.includes(FINALIZER) === true;
 }
 
+/** Undefined when the namespace is gone: the watch is about to say so. */
 async function report(
   { client, clock, signal }: ControllerContext,
   namespace: Namespace,
   remains: Remains,
-): Promise<Namespace> {
+): Promise<Namespace | undefined> {
   const old = namespace.status?.conditions ?? [];
   const conditions = buildConditions(remains, old, rfc3339(clock.nowMs()));
   const status = { ...namespace.status, phase: "Terminating", conditions };
   const isSame = namespace.status?.phase === "Terminating" && isDeepStrictEqual(old, conditions);
   if (isSame) return namespace;
-  return client.updateStatus(NAMESPACES, { ...namespace, status }, { signal });
+  try {
+    return await client.updateStatus(NAMESPACES, { ...namespace, status }, { signal });
+  } catch (error) {
+    if (hasReason(error, "NotFound")) return undefined;
+    throw error;
+  }
 }
 
 async function finalize(

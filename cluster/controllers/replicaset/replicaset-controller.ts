@@ -6,7 +6,7 @@ import { controllerOf } from "#cluster/api/owner-reference.ts";
 import { isPodActive } from "#cluster/api/pod.ts";
 import { PODS, REPLICA_SETS } from "#cluster/api/resources.ts";
 import { matchesLabelSelector } from "#cluster/api/selector.ts";
-import { hasReason } from "#cluster/api/status-error.ts";
+import { hasReason, isNamespaceTerminating } from "#cluster/api/status-error.ts";
 import { claimDependents } from "#cluster/client/claim-dependents.ts";
 import type { ControllerContext } from "#cluster/client/controller-context.ts";
 import { EventRecorder, referenceTo } from "#cluster/client/events.ts";
@@ -84,6 +84,7 @@ export async function runReplicaSetController(context: ControllerContext): Promi
           const message = `Created pod: ${pod.metadata.name}`;
           events.record({ involved, type: "Normal", reason: "SuccessfulCreate", message });
         } catch (error) {
+          if (isNamespaceTerminating(error)) return;
           const message = `Error creating: ${String(error)}`;
           events.record({ involved, type: "Warning", reason: "FailedCreate", message });
           throw error;
