@@ -32,9 +32,7 @@ export function buildCluster(cluster: Cluster): object {
     ...(cluster.panicThresholdPercent === undefined
       ? {}
       : { commonLbConfig: { healthyPanicThreshold: { value: cluster.panicThresholdPercent } } }),
-    ...(cluster.http === undefined
-      ? {}
-      : { typedExtensionProtocolOptions: { [HTTP_OPTIONS]: httpOptions(cluster.http) } }),
+    ...protocolOptions(cluster),
     ...sockets(cluster),
     ...connections(cluster),
     ...istioMetadata({
@@ -134,6 +132,24 @@ function outlierDetection(spec: OutlierDetection): object {
     enforcingConsecutiveLocalOriginFailure: enforce(spec.consecutiveLocalOriginFailures),
     enforcingLocalOriginSuccessRate: spec.splitExternalLocalOriginErrors ? 0 : undefined,
   });
+}
+
+/** Without a server name of its own, TLS asks for the request's host and expects its certificate. */
+function protocolOptions({ http, tls }: Cluster): object {
+  const auto = tls?.autoServerName === true;
+  if (http === undefined && !auto) return {};
+  const options = httpOptions(http ?? { version: "http1" });
+  const upstream = {
+    autoSni: true,
+    ...(tls?.trust !== undefined && tls.subjectAltNames.length === 0
+      ? { autoSanValidation: true }
+      : {}),
+  };
+  return {
+    typedExtensionProtocolOptions: {
+      [HTTP_OPTIONS]: auto ? { ...options, upstreamHttpProtocolOptions: upstream } : options,
+    },
+  };
 }
 
 function httpOptions(http: ClusterHttp): object {

@@ -19,7 +19,7 @@ function locality(place: LocalityEndpoints): object {
       subZone: subZone === "" ? undefined : subZone,
     }),
     lbEndpoints: place.endpoints.map(lbEndpoint),
-    loadBalancingWeight: Math.max(1, place.weight),
+    ...(place.weight > 0 ? { loadBalancingWeight: place.weight } : {}),
     ...(place.priority === 0 ? {} : { priority: place.priority }),
   };
 }

@@ -21,6 +21,7 @@ export interface LocalityEndpoints {
   readonly subZone: string;
   /** 0 is tried first. */
   readonly priority: number;
+  /** Against other localities of the same priority; 0 where it is the only one. */
   readonly weight: number;
   readonly endpoints: readonly Endpoint[];
 }

@@ -11,5 +11,7 @@ export interface Origin {
 export function mergeOrigins(...lists: readonly (readonly Origin[])[]): Origin[] {
   const byText = new Map<string, Origin>();
   for (const origin of lists.flat()) byText.set(`${origin.object} ${origin.path}`, origin);
-  return [...byText].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, origin]) => origin);
+  return [...byText]
+    .toSorted(([left], [right]) => (left < right ? -1 : 1))
+    .map(([, origin]) => origin);
 }

@@ -5,7 +5,7 @@ import type { EndpointSet, ModelObject, VirtualService } from "./object.ts";
 import { type PushContext, gatewaysOf, objectOf } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
 import { visibleServices } from "./visible.ts";
-import { isRuleVisible } from "./visibility.ts";
+import { isRuleVisible, isServiceVisible } from "./visibility.ts";
 
 /** The lists of a ScopeIr. */
 export type IrList = "clusters" | "listeners" | "routes" | "endpoints";
@@ -87,7 +87,8 @@ function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): 
     case "Service":
       return scope.kind === "workload" && scope.proxyType === "sidecar"
         ? NOTHING
-        : visibleServices(context, scope).byHost.get(object.host) === object
+        : isServiceVisible(object, context.mesh, scope.namespace) &&
+            visibleServices(context, scope).byHost.has(object.host)
           ? EVERYTHING
           : NOTHING;
     case "EndpointSet":
@@ -134,6 +135,11 @@ function listsOfRule(
     return scope.sidecar === undefined ? ["listeners", "routes"] : EVERYTHING;
   }
   if (scope.kind === "outbound") return NOTHING;
-  const bound = gateways.some((name) => scope.gateways.some((key) => key === `Gateway/${name}`));
+  // By the objects' names, not their keys: a Gateway may come from an Ingress.
+  const names = scope.gateways.map((key) => {
+    const gateway = objectOf(context, key);
+    return gateway?.kind === "Gateway" ? `${gateway.namespace}/${gateway.name}` : "";
+  });
+  const bound = gateways.some((name) => names.includes(name));
   return isDelegate || bound ? ["listeners", "routes"] : NOTHING;
 }

@@ -45,7 +45,7 @@ export function reindex<T extends object>(
   const lists = index.lists.with(
     [...touched].map(([key, change]): [string, readonly T[] | undefined] => {
       const kept = lookup(index, key).filter((object) => !change.out.has(object));
-      const list = [...kept, ...change.in].sort(index.spec.compare);
+      const list = [...kept, ...change.in].toSorted(index.spec.compare);
       return [key, list.length === 0 ? undefined : list];
     }),
   );

@@ -165,7 +165,7 @@ function targetsOf(context: PushContext, proxy: Proxy): ServiceTarget[] {
     }
   }
   for (const [service, port, target] of selectedPorts(context, proxy)) add(service, port, target);
-  return [...targets.values()].sort(
+  return [...targets.values()].toSorted(
     (left, right) =>
       compareText(left.host, right.host) ||
       left.port.number - right.port.number ||

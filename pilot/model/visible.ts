@@ -117,15 +117,44 @@ export function destinationsOf(rule: VirtualService, clusterDomain: string): Hos
     .map((host) => resolveHost(host, rule.namespace, clusterDomain));
 }
 
-/** Of one host: the reader's own namespace first, then the order of the index. */
+/**
+ * Of one host: the reader's own namespace first, then the order of the index. ServiceEntries of one
+ * namespace that declare the same host are one service with the ports of all.
+ */
 function onePerHost(services: readonly Service[], namespace: string): VisibleServices {
-  const byHost = new Map<Hostname, Service>();
+  const candidates = new Map<Hostname, Service[]>();
   for (const service of services) {
-    const first = byHost.get(service.host);
-    if (first === undefined || (service.namespace === namespace && first.namespace !== namespace)) {
-      byHost.set(service.host, service);
-    }
+    const list = candidates.get(service.host);
+    if (list === undefined) candidates.set(service.host, [service]);
+    else list.push(service);
   }
-  const list = [...byHost.values()].sort((left, right) => compareText(left.host, right.host));
+  const byHost = new Map<Hostname, Service>();
+  for (const [host, list] of candidates) {
+    const first = list.find((one) => one.namespace === namespace) ?? list[0];
+    if (first === undefined) continue;
+    const same = list.filter((one) => isPartOf(one, first));
+    byHost.set(host, same.length === 1 ? first : mergeServices(first, same));
+  }
+  const list = [...byHost.values()].toSorted((left, right) => compareText(left.host, right.host));
   return { list, byHost };
 }
+
+function isPartOf(service: Service, first: Service): boolean {
+  return (
+    service === first ||
+    (service.namespace === first.namespace &&
+      service.resolution === first.resolution &&
+      [service, first].every((one) => one.source.startsWith("ServiceEntry/")))
+  );
+}
+
+const mergeServices = cached((first: Service, all: readonly Service[]): Service => {
+  const ports = new Map(
+    all.toReversed().flatMap((service) => service.ports.map((port) => [port.number, port])),
+  );
+  return {
+    ...first,
+    ports: [...ports.values()].toSorted((left, right) => left.number - right.number),
+    addresses: [...new Set(all.flatMap((service) => service.addresses))],
+  };
+});

@@ -3,6 +3,9 @@
 import type { KubeObject } from "#cluster/api/meta.ts";
 import { objectKey } from "#pilot/model/name.ts";
 import type { AnyConfigObject, ConfigKind } from "#pilot/model/object.ts";
+import type { Problem } from "#pilot/model/problem.ts";
+import { checkShape } from "./shape.ts";
+import { SHAPES } from "./shapes.ts";
 
 const KINDS: ReadonlySet<string> = new Set<ConfigKind>([
   "VirtualService",
@@ -19,13 +22,32 @@ export function isConfigObject(object: KubeObject): boolean {
   return (object.apiVersion ?? "").startsWith(`${GROUP}/`) && KINDS.has(object.kind ?? "");
 }
 
-/** The spec has been checked by the API server's schema; a missing one is an empty one. */
-export function convertConfigObject(object: KubeObject): AnyConfigObject {
+export type ConfigResult =
+  | { readonly ok: true; readonly object: AnyConfigObject }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/** A configuration object, or all that is wrong with its shape; it then has no effect at all. */
+export function convertConfigObject(object: KubeObject): ConfigResult {
+  const kind = object.kind as ConfigKind;
   const { name, namespace = "default" } = object.metadata;
-  const spec = typeof object.spec === "object" && object.spec !== null ? object.spec : {};
-  return {
-    kind: object.kind,
-    key: objectKey(object.kind ?? "", namespace, name),
+  const key = objectKey(kind, namespace, name);
+  const spec = object.spec ?? {};
+  const problems = checkShape(spec, SHAPES[kind], "spec");
+  if (problems.length > 0) {
+    return {
+      ok: false,
+      problems: problems.map(({ path, message }) => ({
+        object: key,
+        path,
+        severity: "error",
+        reason: "Malformed",
+        message,
+      })),
+    };
+  }
+  const config = {
+    kind,
+    key,
     group: GROUP,
     namespace,
     name,
@@ -34,5 +56,6 @@ export function convertConfigObject(object: KubeObject): AnyConfigObject {
     labels: object.metadata.labels ?? {},
     annotations: object.metadata.annotations ?? {},
     spec,
-  } as AnyConfigObject;
+  };
+  return { ok: true, object: config as AnyConfigObject };
 }

@@ -54,11 +54,7 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
       accessLogFile: field("accessLogFile", asText),
       accessLogFormat: field("accessLogFormat", asText),
       accessLogEncoding: field("accessLogEncoding", oneOf("TEXT", "JSON")),
-      outboundTrafficPolicy: inner(
-        "outboundTrafficPolicy",
-        "mode",
-        oneOf("ALLOW_ANY", "REGISTRY_ONLY"),
-      ),
+      outboundTrafficPolicy: field("outboundTrafficPolicy", parseOutboundPolicy),
       inboundTrafficPolicy: inner(
         "inboundTrafficPolicy",
         "mode",
@@ -79,6 +75,14 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
 function childOf(value: unknown, name: string): unknown {
   if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
   return new Map(Object.entries(value)).get(name);
+}
+
+/** An empty policy is the enum's zero, as Istio reads it. */
+function parseOutboundPolicy(value: unknown): MeshConfig["outboundTrafficPolicy"] | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const mode = childOf(value, "mode");
+  if (mode === undefined) return "REGISTRY_ONLY";
+  return oneOf("ALLOW_ANY", "REGISTRY_ONLY")(mode);
 }
 
 function parseRetries(value: unknown): MeshConfig["defaultRetries"] {

@@ -94,7 +94,7 @@ export class Registry {
   readonly #selecting = new Map<ObjectKey, ServiceEntry>();
   /** What every object has become, so that a change takes back what it no longer makes. */
   readonly #made = new Map<string, readonly ObjectKey[]>();
-  readonly #settingProblems = new Map<ObjectKey, readonly Problem[]>();
+  readonly #problems = new Map<ObjectKey, readonly Problem[]>();
 
   constructor(options: { readonly mesh?: MeshConfig } = {}) {
     this.#base = options.mesh ?? DEFAULT_MESH;
@@ -107,7 +107,7 @@ export class Registry {
 
   /** Problems of objects that could not be understood wholly. */
   problems(): readonly Problem[] {
-    return [...this.#settingProblems.values()].flat();
+    return [...this.#problems.values()].flat();
   }
 
   /** What an event means for the model; nothing for kinds that the mesh doesn't read. */
@@ -135,9 +135,22 @@ export class Registry {
   }
 
   #handleConfig(event: PlatformEvent): Change[] {
-    const config = convertConfigObject(event.object);
+    const { kind, metadata } = event.object;
+    const key = objectKey(kind ?? "", metadata.namespace ?? "default", metadata.name);
+    this.#problems.delete(key);
+    if (event.type === "delete") {
+      this.#selecting.delete(key);
+      return this.#become(event, () => []);
+    }
+    const result = convertConfigObject(event.object);
+    if (!result.ok) {
+      this.#selecting.delete(key);
+      this.#problems.set(key, result.problems);
+      return this.#become({ ...event, type: "delete" }, () => []);
+    }
+    const config = result.object;
     if (config.kind !== "ServiceEntry") return this.#become(event, () => [config]);
-    if (event.type === "upsert" && config.spec.workloadSelector !== undefined) {
+    if (config.spec.workloadSelector !== undefined) {
       this.#selecting.set(config.key, config);
     } else this.#selecting.delete(config.key);
     return this.#become(event, () => [
@@ -242,11 +255,11 @@ export class Registry {
     const { name, namespace } = map.metadata;
     if (name !== MESH_CONFIG_MAP || namespace !== this.#base.rootNamespace) return [];
     const key = objectKey("ConfigMap", namespace, name);
-    this.#settingProblems.delete(key);
+    this.#problems.delete(key);
     if (event.type === "delete") return this.initialChanges();
     const { mesh, problems } = parseMeshConfig(map.data?.mesh ?? "", this.#base);
     if (problems.length > 0) {
-      this.#settingProblems.set(
+      this.#problems.set(
         key,
         problems.map(({ path, message }) => ({
           object: key,
@@ -286,7 +299,7 @@ function sameTopology(left: core.Node | undefined, right: core.Node | undefined)
     JSON.stringify(
       Object.entries(node?.metadata.labels ?? {})
         .filter(([name]) => name.startsWith("topology."))
-        .sort(([one], [other]) => compareText(one, other)),
+        .toSorted(([one], [other]) => compareText(one, other)),
     );
   return topology(left) === topology(right);
 }

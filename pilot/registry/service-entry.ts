@@ -170,7 +170,7 @@ function selectedEndpoints(
       });
     }
   }
-  return endpoints.sort((left, right) => (left.address < right.address ? -1 : 1));
+  return endpoints.toSorted((left, right) => (left.address < right.address ? -1 : 1));
 }
 
 /** `region/zone/subzone`. */

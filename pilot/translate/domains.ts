@@ -1,6 +1,6 @@
 /** The Host headers under which a service is called from a namespace. */
 
-import { isIPv6 } from "node:net";
+import { isIP, isIPv6 } from "node:net";
 import type { Service } from "#pilot/model/object.ts";
 
 /**
@@ -26,9 +26,11 @@ function domain(host: string): string {
   return isIPv6(host) ? `[${host}]` : host;
 }
 
+/** With the root's dot, and as the caller's DNS search path lets it be shortened. */
 function shortForms(host: string, namespace: string, clusterDomain: string): string[] {
+  if (isIP(host) !== 0) return [];
   const dotted = `.svc.${clusterDomain}`;
-  if (!host.endsWith(dotted)) return [];
+  if (!host.endsWith(dotted)) return [`${host}.`];
   const name = host.slice(0, -dotted.length);
   const dot = name.indexOf(".");
   if (dot <= 0) return [`${host}.`];

@@ -35,7 +35,7 @@ export function translateEndpoints(
   const assignments = visible.list.flatMap((service) =>
     endpointsOfService(context, scope, service),
   );
-  return assignments.sort((left, right) => compareText(left.cluster, right.cluster));
+  return assignments.toSorted((left, right) => compareText(left.cluster, right.cluster));
 }
 
 /** The assignments of one service: what an endpoint change needs, and nothing else. */
@@ -182,7 +182,7 @@ function prioritize(
     if (locality.zone !== zone) return 2;
     return locality.subZone === subZone ? 0 : 1;
   };
-  const distances = [...new Set(groups.map((group) => distance(group.locality)))].sort(
+  const distances = [...new Set(groups.map((group) => distance(group.locality)))].toSorted(
     (left, right) => left - right,
   );
   return groups
@@ -190,11 +190,11 @@ function prioritize(
       ...locality,
       priority: distances.indexOf(distance(locality)),
       weight: endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0),
-      endpoints: endpoints.sort(
+      endpoints: endpoints.toSorted(
         (left, right) => compareText(left.address, right.address) || left.port - right.port,
       ),
     }))
-    .sort(
+    .toSorted(
       (left, right) =>
         left.priority - right.priority || compareText(localityText(left), localityText(right)),
     );

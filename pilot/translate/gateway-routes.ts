@@ -102,7 +102,7 @@ function buildConfiguration(
   };
   for (const server of servers) {
     const redirects = server.kind === "http" && server.server.tls?.httpsRedirect === true;
-    for (const rule of [...rulesOfGateway(context, scope, server.gateway)].sort(compareAge)) {
+    for (const rule of [...rulesOfGateway(context, scope, server.gateway)].toSorted(compareAge)) {
       const hosts = sharedHosts(
         server.hosts,
         hostsOf(rule, context.mesh.clusterDomain),

@@ -33,7 +33,7 @@ function operations(spec: Spec | undefined): HeaderOperations | undefined {
 }
 
 function entries(map: Readonly<Record<string, string>> | undefined): [string, string][] {
-  return Object.entries(map ?? {}).sort(([left], [right]) => compareText(left, right));
+  return Object.entries(map ?? {}).toSorted(([left], [right]) => compareText(left, right));
 }
 
 function isAuthority(name: string): boolean {

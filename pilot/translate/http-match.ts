@@ -126,7 +126,7 @@ function entriesOf(
 ): [string, StringMatchSpec][] {
   return Object.entries(map ?? {})
     .map(([name, value]): [string, StringMatchSpec] => [name, value ?? {}])
-    .sort(([left], [right]) => compareText(left, right));
+    .toSorted(([left], [right]) => compareText(left, right));
 }
 
 /** Whether a match takes every request, so that no later rule is ever reached. */

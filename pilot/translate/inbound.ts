@@ -133,7 +133,7 @@ function staticTarget(
     workload: "",
     meshTls: false,
   };
-  const place = { region: "", zone: "", subZone: "", priority: 0, weight: 1 };
+  const place = { region: "", zone: "", subZone: "", priority: 0, weight: 0 };
   return { cluster, localities: [{ ...place, endpoints: [endpoint] }], origins: [] };
 }
 
@@ -167,7 +167,7 @@ export function translateInboundListeners(
         uninspectedPorts: [
           ...ports.filter((port) => !sniffed.includes(port)).map((port) => port.number),
           INBOUND_PORT,
-        ].sort((left, right) => left - right),
+        ].toSorted((left, right) => left - right),
         inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
         filterChains: [
           {
@@ -199,7 +199,7 @@ function inboundPorts(
     return ingress
       .map((listener, at) => declaredPort(listener, at, scope, report))
       .filter((port) => port !== undefined)
-      .sort((left, right) => left.number - right.number);
+      .toSorted((left, right) => left.number - right.number);
   }
   const byNumber = new Map<number, InboundPort>();
   for (const target of scope.targets) {
@@ -218,7 +218,7 @@ function inboundPorts(
       service: target,
     });
   }
-  return [...byNumber.values()].sort((left, right) => left.number - right.number);
+  return [...byNumber.values()].toSorted((left, right) => left.number - right.number);
 }
 
 function declaredPort(

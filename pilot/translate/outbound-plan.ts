@@ -48,7 +48,7 @@ function endpointAddresses(context: PushContext, service: Service): readonly str
   const all = endpointSetsOf(context, service).flatMap((set) =>
     set.endpoints.filter((one) => one.health === "healthy").map((one) => one.address),
   );
-  return [...new Set(all)].sort();
+  return [...new Set(all)].toSorted();
 }
 
 const plan = cached(
@@ -62,7 +62,7 @@ const plan = cached(
     const podAddresses = new Map(headless.map((service, at) => [service, addresses[at] ?? []]));
     const limits = portLimits(sidecar, namespace);
     const ports: PlannedPort[] = [];
-    for (const service of [...visible.list].sort(byAge)) {
+    for (const service of [...visible.list].toSorted(byAge)) {
       if (service.aliasOf !== undefined && visible.byHost.has(service.aliasOf)) continue;
       for (const port of service.ports) {
         if (port.protocol === "UDP" || !allowsPort(limits, service, port.number)) continue;
@@ -73,7 +73,7 @@ const plan = cached(
     const httpLike = ports.filter((one) => listenerKind(one.port.protocol) !== "tcp");
     const httpPorts = new Set(httpLike.filter(isShared).map((one) => one.port.number));
     return {
-      httpPorts: [...httpPorts].sort((left, right) => left - right),
+      httpPorts: [...httpPorts].toSorted((left, right) => left - right),
       sniffed: httpLike
         .filter((one) => !isShared(one) && one.binds.length > 0)
         .map((one) => ({ service: one.service, port: one.port.number })),

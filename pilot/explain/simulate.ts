@@ -1,0 +1,148 @@
+/**
+ * A described call through what was translated for a proxy: which listener, chain, virtual host and
+ * route it meets and where it ends. Reads the IR alone; nothing is translated again to explain it.
+ */
+
+import type { FilterChain, Listener } from "#pilot/ir/listener.ts";
+import type { Origin } from "#pilot/ir/origin.ts";
+import type { Route, RouteConfiguration } from "#pilot/ir/route.ts";
+import { type Connection, matchChain } from "./match-chain.ts";
+import { type Request, matchRoute, matchVirtualHost } from "./match-route.ts";
+
+/** A call as the proxy sees it. Unset fields are those of a plain `GET /`. */
+export interface Call {
+  /** `inbound` calls arrive redirected at the workload; others look for a listener. */
+  readonly direction?: "outbound" | "inbound";
+  readonly address?: string;
+  readonly port: number;
+  readonly protocol?: "http" | "http2" | "tcp";
+  readonly tls?: boolean;
+  readonly serverName?: string;
+  readonly host?: string;
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Outcome {
+  readonly listener?: string;
+  readonly chain?: string;
+  readonly routeConfiguration?: string;
+  readonly virtualHost?: string;
+  readonly route?: Route;
+  /** Cluster → share of 1. */
+  readonly clusters: Readonly<Record<string, number>>;
+  /** Why the call fails before any cluster: `404`, `301`, `closed`, `protocol error`, or a status. */
+  readonly error?: string;
+  readonly origins: readonly Origin[];
+}
+
+/** What a proxy was given that calls can meet. */
+export interface ProxyView {
+  readonly listeners: readonly Listener[];
+  readonly routes: readonly RouteConfiguration[];
+}
+
+export function simulate(view: ProxyView, call: Call): Outcome {
+  const listener = findListener(view, call);
+  if (listener === undefined) return { clusters: {}, error: "closed", origins: [] };
+  const chain = matchChain(listener, connectionOf(call, listener));
+  const found = { listener: listener.name, clusters: {} };
+  if (chain === undefined) return { ...found, error: "closed", origins: listener.origins };
+  const entered = { ...found, ...(chain.name === undefined ? {} : { chain: chain.name }) };
+  if (chain.tls !== undefined && call.tls !== true) {
+    return { ...entered, error: "closed", origins: chain.origins };
+  }
+  if (chain.connection.kind === "tcp") {
+    return { ...entered, clusters: shares(chain.connection.clusters), origins: chain.origins };
+  }
+  if (call.protocol === "tcp" || (call.tls === true && chain.tls === undefined)) {
+    return { ...entered, error: "protocol error", origins: chain.origins };
+  }
+  return { ...entered, ...routed(view, chain, call) };
+}
+
+function findListener(view: ProxyView, call: Call): Listener | undefined {
+  const at = (address: string, port: number): Listener | undefined =>
+    view.listeners.find(
+      (one) => one.port === port && [one.address, ...one.additionalAddresses].includes(address),
+    );
+  if (call.direction === "inbound") {
+    return view.listeners.find((one) => one.name === "virtualInbound");
+  }
+  return (
+    at(call.address ?? "192.0.2.1", call.port) ??
+    at("0.0.0.0", call.port) ??
+    view.listeners.find((one) => one.useOriginalDestination)
+  );
+}
+
+function connectionOf(call: Call, listener: Listener): Connection {
+  const plain = call.tls !== true;
+  const sniffs =
+    listener.inspectors.includes("http") && !listener.uninspectedPorts.includes(call.port);
+  const spoken = call.protocol === "http2" ? "h2c" : call.protocol === "tcp" ? "" : "http/1.1";
+  return {
+    address: call.address ?? "192.0.2.1",
+    port: call.port,
+    tls: !plain,
+    serverName: call.serverName ?? (plain ? "" : (call.host ?? "")),
+    applicationProtocol: plain && sniffs ? spoken : "",
+  };
+}
+
+type Routed = Omit<Outcome, "listener" | "chain">;
+
+function routed(view: ProxyView, chain: FilterChain, call: Call): Routed {
+  if (chain.connection.kind !== "http") return { clusters: {}, origins: chain.origins };
+  const { routes } = chain.connection;
+  const configuration =
+    routes.kind === "inline"
+      ? routes.configuration
+      : view.routes.find((one) => one.name === routes.name);
+  if (configuration === undefined) return { clusters: {}, error: "404", origins: chain.origins };
+  const request = requestOf(call);
+  const host = matchVirtualHost(configuration, request.host);
+  const base = { routeConfiguration: configuration.name, clusters: {} };
+  if (host === undefined) return { ...base, error: "404", origins: configuration.origins };
+  const inHost = { ...base, virtualHost: host.name };
+  if (host.requireTls && call.tls !== true)
+    return { ...inHost, error: "301", origins: host.origins };
+  const route = matchRoute(host, request);
+  if (route === undefined) return { ...inHost, error: "404", origins: host.origins };
+  return { ...inHost, route, ...ending(route), origins: route.origins };
+}
+
+function requestOf(call: Call): Request {
+  return {
+    host: call.host ?? "",
+    path: call.path ?? "/",
+    method: call.method ?? "GET",
+    scheme: call.tls === true ? "https" : "http",
+    headers: new Map(
+      Object.entries(call.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+    ),
+  };
+}
+
+function ending(route: Route): Pick<Outcome, "clusters" | "error"> {
+  switch (route.action.kind) {
+    case "forward":
+      return { clusters: shares(route.action.clusters) };
+    case "redirect":
+      return { clusters: {}, error: String(route.action.code) };
+    case "respond":
+      return { clusters: {}, error: String(route.action.status) };
+  }
+}
+
+function shares(
+  clusters: readonly { readonly cluster: string; readonly weight: number }[],
+): Record<string, number> {
+  const total = clusters.reduce((sum, one) => sum + one.weight, 0);
+  const byName = new Map<string, number>();
+  for (const { cluster, weight } of clusters) {
+    byName.set(cluster, (byName.get(cluster) ?? 0) + weight / total);
+  }
+  return Object.fromEntries(byName);
+}

@@ -1,0 +1,177 @@
+/** What must hold for every world, tried on random ones. */
+
+import { describe, expect, test } from "@jest/globals";
+import type { KubeObject } from "#cluster/api/meta.ts";
+import { type EnvoyResource, buildResources } from "#pilot/envoy/build.ts";
+import type { ScopeIr } from "#pilot/ir/scope-ir.ts";
+import type { Change } from "#pilot/model/change.ts";
+import { type IrList, impactOf, movedBy } from "#pilot/model/impact.ts";
+import { type Proxy, parseProxy } from "#pilot/model/proxy.ts";
+import {
+  type PushContext,
+  createPushContext,
+  updatePushContext,
+} from "#pilot/model/push-context.ts";
+import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
+import { Registry } from "#pilot/registry/registry.ts";
+import { translateScope } from "#pilot/translate/translate.ts";
+import { randomNumbers, randomObject } from "./random-world.ts";
+
+const SEEDS = Array.from({ length: 12 }, (_none, seed) => seed + 1);
+
+const PROXIES = [
+  proxyOf("sidecar~192.0.2.101~client.default~default.svc.cluster.local", { app: "client" }),
+  proxyOf("sidecar~192.0.2.102~a.other~other.svc.cluster.local", { app: "a" }),
+  proxyOf("router~192.0.2.103~gw.default~default.svc.cluster.local", { istio: "ingressgateway" }),
+];
+
+function proxyOf(id: string, labels: Record<string, string>): Proxy {
+  const parsed = parseProxy({ id, metadata: { LABELS: labels } });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.proxy;
+}
+
+function scopesIn(context: PushContext): ProxyScope[] {
+  return PROXIES.flatMap((proxy) => {
+    const { outbound, workload } = scopesOf(context, proxy);
+    return [outbound, workload];
+  });
+}
+
+/** All that proxies are told, as text. */
+function told(context: PushContext): string {
+  const irs = scopesIn(context).map((scope) => translateScope(context, scope));
+  return JSON.stringify(
+    irs.map((ir) => buildResources(ir).map(({ name, message }) => [name, message])),
+  );
+}
+
+function shuffled<T>(list: readonly T[], random: (below: number) => number): T[] {
+  const copy = [...list];
+  for (let at = copy.length - 1; at > 0; at--) {
+    const other = random(at + 1);
+    [copy[at], copy[other]] = [copy[other]!, copy[at]!];
+  }
+  return copy;
+}
+
+describe.each(SEEDS)("a random world of seed %i", (seed) => {
+  const random = randomNumbers(seed);
+  const objects = [
+    ...new Map(
+      Array.from({ length: 60 }, () => randomObject(random)).map((object) => [
+        keyOf(object),
+        object,
+      ]),
+    ).values(),
+  ];
+
+  test("gives the same bytes in whatever order it is told", () => {
+    const inOrder = (list: readonly KubeObject[]): string => {
+      const registry = new Registry();
+      return told(
+        createPushContext(list.flatMap((object) => registry.handle({ type: "upsert", object }))),
+      );
+    };
+    expect(inOrder(shuffled(objects, random))).toBe(inOrder(objects));
+  });
+
+  test("changed step by step, equals the world built at once", () => {
+    const registry = new Registry();
+    let context = createPushContext([]);
+    let irs = new Map<string, ScopeIr>();
+    const present = new Map<string, KubeObject>();
+    for (let step = 0; step < 40; step++) {
+      const object = randomObject(random);
+      const type = random(4) === 0 ? "delete" : "upsert";
+      if (type === "delete") present.delete(keyOf(object));
+      else present.set(keyOf(object), object);
+      const changes = registry.handle({ type, object });
+      const next = updatePushContext(context, changes);
+      irs = checkStep({ changes, previous: context, next, before: irs });
+      context = next;
+    }
+    const fresh = new Registry();
+    const whole = createPushContext(
+      [...present.values()].flatMap((object) => fresh.handle({ type: "upsert", object })),
+    );
+    expect(told(context)).toBe(told(whole));
+  });
+});
+
+function keyOf(object: KubeObject): string {
+  return `${object.kind}/${object.metadata.namespace}/${object.metadata.name}`;
+}
+
+interface Step {
+  readonly changes: readonly Change[];
+  readonly previous: PushContext;
+  readonly next: PushContext;
+  readonly before: ReadonlyMap<string, ScopeIr>;
+}
+
+const LISTS: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints"];
+
+/** Lists that `impactOf` doesn't name are the same, and proxies that `movedBy` doesn't name stay. */
+function checkStep({ changes, previous, next, before }: Step): Map<string, ScopeIr> {
+  const moved = changes.map((change) => movedBy(change, previous, next));
+  for (const proxy of PROXIES) {
+    const stays = moved.every(
+      (one) => one === "none" || (one !== "all" && !proxy.addresses.some((ip) => one.has(ip))),
+    );
+    if (stays) expect(scopesOf(next, proxy)).toEqual(scopesOf(previous, proxy));
+  }
+  const irs = new Map<string, ScopeIr>();
+  for (const scope of scopesIn(next)) {
+    const old = before.get(scope.key);
+    const now = translateScope(next, scope, old);
+    const lists = new Set(changes.flatMap((change) => impactOf(change, scope, previous, next)));
+    const built = listsOf(now);
+    if (old !== undefined) {
+      const then = listsOf(old);
+      for (const list of LISTS) if (!lists.has(list)) expect(built[list]).toEqual(then[list]);
+    }
+    irs.set(scope.key, now);
+  }
+  return irs;
+}
+
+function listsOf(ir: ScopeIr): Record<IrList, unknown> {
+  const { clusters, listeners, routes, endpoints } = ir;
+  return { clusters, listeners, routes, endpoints };
+}
+
+describe("unchanged resources", () => {
+  test("are the same objects after a change of something else", () => {
+    const registry = new Registry();
+    const random = randomNumbers(7);
+    const objects = Array.from({ length: 60 }, () => randomObject(random)).filter(
+      (object) => object.kind !== "Sidecar",
+    );
+    const context = createPushContext(
+      objects.flatMap((object) => registry.handle({ type: "upsert", object })),
+    );
+    const scope = scopesOf(context, PROXIES[0]!).outbound;
+    const first = translateScope(context, scope);
+    const before = byName(buildResources(first));
+    const object = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "new", namespace: "default" },
+      spec: { clusterIP: "192.0.2.250", ports: [{ name: "http", port: 12_345 }] },
+    };
+    const next = updatePushContext(context, registry.handle({ type: "upsert", object }));
+    const after = byName(buildResources(translateScope(next, scope, first)));
+    const fresh = [...after].filter(([name, resource]) => before.get(name) !== resource);
+    expect(fresh.map(([name]) => name).toSorted()).toEqual([
+      "cluster outbound|12345||new.default.svc.cluster.local",
+      "endpoint outbound|12345||new.default.svc.cluster.local",
+      "listener 0.0.0.0_12345",
+      "route 12345",
+    ]);
+  });
+});
+
+function byName(resources: readonly EnvoyResource[]): Map<string, EnvoyResource> {
+  return new Map(resources.map((one) => [`${one.type} ${one.name}`, one]));
+}

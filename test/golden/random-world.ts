@@ -1,0 +1,158 @@
+/** Random small worlds and changes of them, from a seed: input of property tests. */
+
+import type { KubeObject } from "#cluster/api/meta.ts";
+
+/** A generator of numbers below a bound; the same seed gives the same sequence (mulberry32). */
+export function randomNumbers(seed: number): (below: number) => number {
+  let state = seed >>> 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+type Pick = <T>(list: readonly T[]) => T;
+
+const NAMESPACES = ["default", "other", "istio-system"];
+const NAMES = ["a", "b", "c", "d"];
+const PORTS = [
+  { name: "http", port: 80 },
+  { name: "tcp", port: 90 },
+  { name: "some", port: 91 },
+  { name: "https", port: 443 },
+];
+
+/** One object of any kind that the mesh reads; equal names replace each other over time. */
+export function randomObject(random: (below: number) => number): KubeObject {
+  const pick: Pick = (list) => list[random(list.length)]!;
+  const metadata = {
+    name: pick(NAMES),
+    namespace: pick(NAMESPACES),
+    creationTimestamp: `2026-01-0${1 + random(3)}T00:00:00Z`,
+  };
+  const host = pick([...NAMES, "a.default.svc.cluster.local", "x.example.org", "*.example.org"]);
+  const istio = { apiVersion: "networking.istio.io/v1", metadata };
+  switch (random(8)) {
+    case 0:
+      return { apiVersion: "v1", kind: "Service", metadata, spec: service(random, pick) };
+    case 1:
+    case 2:
+      return endpointSlice(random, pick, metadata);
+    case 3:
+      return { ...istio, kind: "VirtualService", spec: virtualService(random, pick, host) };
+    case 4:
+      return { ...istio, kind: "DestinationRule", spec: destinationRule(random, pick, host) };
+    case 5:
+      return { ...istio, kind: "ServiceEntry", spec: serviceEntry(random, pick) };
+    case 6:
+      return { ...istio, kind: "Gateway", spec: gateway(random, pick) };
+    default:
+      return {
+        ...istio,
+        kind: "Sidecar",
+        spec: {
+          egress: [
+            { hosts: [pick(["*/*", "./*", "default/*", "other/a.other.svc.cluster.local"])] },
+          ],
+          ...(random(2) === 0 ? {} : { workloadSelector: { labels: { app: "client" } } }),
+        },
+      };
+  }
+}
+
+type Random = (below: number) => number;
+
+function service(random: Random, pick: Pick): object {
+  return {
+    clusterIP: pick(["None", `192.0.2.${random(8)}`]),
+    selector: { app: pick(["client", "a"]) },
+    ports: PORTS.filter(() => random(2) === 0),
+  };
+}
+
+function endpointSlice(random: Random, pick: Pick, metadata: KubeObject["metadata"]): KubeObject {
+  return {
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    addressType: "IPv4",
+    metadata: { ...metadata, labels: { "kubernetes.io/service-name": pick(NAMES) } },
+    ports: PORTS.map(({ name, port }) => ({ name, port: port + 8000 })),
+    endpoints: Array.from({ length: random(4) }, () => ({
+      addresses: [`192.0.2.${100 + random(6)}`],
+      conditions: { ready: random(4) > 0 },
+    })),
+  };
+}
+
+function virtualService(random: Random, pick: Pick, host: string): object {
+  const destination = (): object => ({
+    host: pick([...NAMES, "a.other.svc.cluster.local"]),
+    ...(random(2) === 0 ? {} : { subset: pick(["v1", "v2"]) }),
+    ...(random(2) === 0 ? {} : { port: { number: pick([80, 90]) } }),
+  });
+  return {
+    hosts: random(8) === 0 ? [] : [host, ...(random(3) === 0 ? [pick(NAMES)] : [])],
+    ...(random(3) === 0 ? { gateways: [pick(["mesh", "default/a", "other/b"])] } : {}),
+    ...(random(4) === 0 ? { exportTo: [pick([".", "*", "default"])] } : {}),
+    http: Array.from({ length: 1 + random(3) }, () => ({
+      ...(random(2) === 0 ? {} : { match: [{ uri: { prefix: pick(["/", "/x"]) } }] }),
+      ...(random(6) === 0 ? { match: [{ sourceLabels: { app: pick(["client", "a"]) } }] } : {}),
+      ...(random(8) === 0
+        ? { delegate: { name: pick(NAMES), namespace: pick(NAMESPACES) } }
+        : {
+            route: [
+              { destination: destination(), weight: random(100) },
+              { destination: destination(), weight: 1 },
+            ],
+          }),
+    })),
+    ...(random(3) === 0 ? { tcp: [{ route: [{ destination: destination() }] }] } : {}),
+  };
+}
+
+function destinationRule(random: Random, pick: Pick, host: string): object {
+  return {
+    host,
+    ...(random(2) === 0
+      ? {}
+      : {
+          trafficPolicy: {
+            loadBalancer: { simple: pick(["RANDOM", "ROUND_ROBIN", "PASSTHROUGH"]) },
+          },
+        }),
+    subsets: ["v1", "v2"]
+      .filter(() => random(2) === 0)
+      .map((name) => ({ name, labels: { version: name } })),
+  };
+}
+
+function serviceEntry(random: Random, pick: Pick): object {
+  return {
+    hosts: [pick(["x.example.org", "y.example.org", "*.example.org"])],
+    resolution: pick(["NONE", "STATIC", "DNS"]),
+    addresses: random(2) === 0 ? [] : [pick(["198.51.100.0/24", "198.51.100.9"])],
+    ports: PORTS.filter(() => random(2) === 0).map(({ name, port }) => ({
+      name,
+      number: port,
+      protocol: pick(["HTTP", "TCP", "TLS"]),
+    })),
+    endpoints: Array.from({ length: random(3) }, () => ({ address: `203.0.113.${random(5)}` })),
+  };
+}
+
+function gateway(random: Random, pick: Pick): object {
+  return {
+    selector: { istio: pick(["ingressgateway", "other"]) },
+    servers: Array.from({ length: 1 + random(2) }, () => ({
+      port: pick([
+        { number: 80, name: "http", protocol: "HTTP" },
+        { number: 443, name: "tls", protocol: "TLS" },
+        { number: 90, name: "tcp", protocol: "TCP" },
+      ]),
+      hosts: [pick(["*", "x.example.org", "*.example.org", "./*"])],
+      ...(random(4) === 0 ? { tls: { mode: "PASSTHROUGH" } } : {}),
+    })),
+  };
+}

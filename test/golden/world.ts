@@ -1,0 +1,90 @@
+/** Worlds in YAML: platform objects and one proxy, as the tests' cases are written. */
+
+import { readFileSync } from "node:fs";
+import { loadAll } from "js-yaml";
+import type { KubeObject } from "#cluster/api/meta.ts";
+import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
+import type { Change } from "#pilot/model/change.ts";
+import { type Proxy, parseProxy } from "#pilot/model/proxy.ts";
+import { type PushContext, createPushContext } from "#pilot/model/push-context.ts";
+import { scopesOf } from "#pilot/model/scope.ts";
+import { Registry } from "#pilot/registry/registry.ts";
+import { translateScope } from "#pilot/translate/translate.ts";
+
+export interface World {
+  readonly objects: readonly KubeObject[];
+  readonly proxy: Proxy;
+}
+
+/** Reads a case; the document of kind `Proxy` is the node that asks, as it would say itself. */
+export function readWorld(file: string): World {
+  return parseWorld(readFileSync(file, "utf8"));
+}
+
+export function parseWorld(text: string): World {
+  const documents = loadAll(text).filter((one) => one !== null && one !== undefined);
+  const objects = documents as (KubeObject & { id?: unknown })[];
+  const node = objects.find((one) => one.kind === "Proxy");
+  if (node === undefined) throw new Error("the world has no document of kind Proxy");
+  const parsed = parseProxy({ id: node.id, metadata: node.metadata, locality: node.locality });
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return {
+    objects: objects.filter((one) => one.kind !== "Proxy").map(withTextTimes),
+    proxy: parsed.proxy,
+  };
+}
+
+/** YAML reads an unquoted time as a date; the API has text. */
+function withTextTimes(object: KubeObject): KubeObject {
+  const time: unknown = object.metadata.creationTimestamp;
+  if (!(time instanceof Date)) return object;
+  return { ...object, metadata: { ...object.metadata, creationTimestamp: time.toISOString() } };
+}
+
+export function changesOf(
+  objects: readonly KubeObject[],
+  registry: Registry = new Registry(),
+): Change[] {
+  return [
+    ...registry.initialChanges(),
+    ...objects.flatMap((object) => registry.handle({ type: "upsert", object })),
+  ];
+}
+
+export function contextOf(
+  objects: readonly KubeObject[],
+  registry: Registry = new Registry(),
+): PushContext {
+  return createPushContext(changesOf(objects, registry));
+}
+
+/** Both scopes of the proxy as one: what it is told in all. */
+export interface TranslatedProxy {
+  readonly outbound: ScopeIr;
+  readonly workload: ScopeIr;
+}
+
+export function translateFor(context: PushContext, proxy: Proxy): TranslatedProxy {
+  const { outbound, workload } = scopesOf(context, proxy);
+  return {
+    outbound: translateScope(context, outbound),
+    workload: translateScope(context, workload),
+  };
+}
+
+/** A plain value of everything, lists made; problems last, since lists make them. */
+export function wholeIr({ outbound, workload }: TranslatedProxy): {
+  clusters: ScopeIr["clusters"];
+  listeners: ScopeIr["listeners"];
+  routes: ScopeIr["routes"];
+  endpoints: ScopeIr["endpoints"];
+  problems: readonly IrProblem[];
+} {
+  return {
+    clusters: [...outbound.clusters, ...workload.clusters],
+    listeners: [...outbound.listeners, ...workload.listeners],
+    routes: [...outbound.routes, ...workload.routes],
+    endpoints: outbound.endpoints,
+    problems: [...outbound.problems, ...workload.problems],
+  };
+}
