@@ -90,11 +90,13 @@ test("an Ingress without a class gets the default class", async () => {
 
 describe("a mutating webhook", () => {
   let webhook: Server;
+  let port: number;
   let reviews: { operation: string; name: string; namespace: string }[];
   let respond: (review: { uid: string }) => object;
 
   beforeAll(async () => {
-    const files = await server.pki.issue("hook", { user: "hook", serves: ["127.0.0.1"] });
+    const serves = ["127.0.0.1", "hook.default.svc"];
+    const files = await server.pki.issue("hook", { user: "hook", serves });
     const [cert, key] = await Promise.all([readFile(files.certFile), readFile(files.keyFile)]);
     webhook = createServer({ cert, key }, (request, response) => {
       let text = "";
@@ -107,6 +109,7 @@ describe("a mutating webhook", () => {
       });
     });
     await new Promise<void>((resolve) => webhook.listen(0, "127.0.0.1", resolve));
+    ({ port } = webhook.address() as AddressInfo);
     await register("Fail");
     await create("/api/v1/namespaces", "Namespace", "hooked");
     await client.send("/api/v1/namespaces/hooked", {
@@ -120,8 +123,7 @@ describe("a mutating webhook", () => {
     webhook.close();
   });
 
-  async function register(failurePolicy: string): Promise<void> {
-    const { port } = webhook.address() as AddressInfo;
+  async function register(failurePolicy: string, target?: object): Promise<void> {
     const path = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations";
     await client.send(`${path}/hook`, { method: "DELETE" });
     const answer = await client.send(path, {
@@ -131,7 +133,7 @@ describe("a mutating webhook", () => {
           {
             name: "hook.example.org",
             clientConfig: {
-              url: `https://127.0.0.1:${port}/mutate`,
+              ...(target ?? { url: `https://127.0.0.1:${port}/mutate` }),
               caBundle: (await readFile(server.pki.caFile)).toString("base64"),
             },
             rules: [
@@ -185,6 +187,22 @@ describe("a mutating webhook", () => {
     });
   });
 
+  test("behind a Service is called at an endpoint, by the Service's name", async () => {
+    respond = () => patchOf([{ op: "add", path: "/data", value: { by: "service" } }]);
+    await register("Fail", { service: { namespace: "default", name: "hook", path: "/mutate" } });
+    const none = await create(HOOKED, "ConfigMap", "none");
+    expect(none.body).toMatchObject({ code: 500, message: /service default\/hook not found/ });
+    await create("/api/v1/namespaces/default/services", "Service", "hook", {
+      spec: { ports: [{ port: 443, protocol: "TCP" }] },
+    });
+    const subsets = [{ addresses: [{ ip: "127.0.0.1" }], ports: [{ port, protocol: "TCP" }] }];
+    await create("/api/v1/namespaces/default/endpoints", "Endpoints", "hook", { subsets });
+    expect((await create(HOOKED, "ConfigMap", "by-service")).body).toMatchObject({
+      data: { by: "service" },
+    });
+    await register("Fail");
+  });
+
   test("that fails stops the request, or is ignored if so configured", async () => {
     respond = () => patchOf([{ op: "remove", path: "/nothing" }]);
     const failed = await create(HOOKED, "ConfigMap", "failed");
@@ -196,5 +214,9 @@ describe("a mutating webhook", () => {
       code: 500,
       message: /failed calling webhook "hook.example.org": .*ECONNREFUSED/,
     });
+    await register("Ignore");
+    const ignored = await create(HOOKED, "ConfigMap", "ignored");
+    expect(ignored.code).toBe(201);
+    expect(String(ignored.headers.warning)).toContain("failed calling webhook");
   });
 });
