@@ -1,8 +1,31 @@
 /** Whether untyped data has the shape that a type promises. */
 
-/** Scalars by name; one-element lists for lists; `{ "*": shape }` for maps; objects for objects. */
+/**
+ * `count` is a whole number from 0, `port` one from 1 to 65535. One-element lists are lists, `oneOf`
+ * is a choice of values, objects are objects: a field's name with `!` must be there, `*` stands for
+ * every other name.
+ */
 export type Shape =
-  "text" | "number" | "boolean" | "any" | readonly [Shape] | { readonly [field: string]: Shape };
+  | "text"
+  | "number"
+  | "count"
+  | "port"
+  | "boolean"
+  | readonly [Shape]
+  | Choice
+  | { readonly [field: string]: Shape };
+
+class Choice {
+  readonly values: readonly (string | number)[];
+
+  constructor(values: readonly (string | number)[]) {
+    this.values = values;
+  }
+}
+
+export function oneOf(...values: readonly (string | number)[]): Choice {
+  return new Choice(values);
+}
 
 export interface ShapeProblem {
   readonly path: string;
@@ -11,10 +34,7 @@ export interface ShapeProblem {
 
 const MAX_PROBLEMS = 20;
 
-/**
- * Everything that is wrong, by path. Unknown fields are nobody's business, absent and null ones are
- * allowed: the schema of the API server says what must be there.
- */
+/** Everything that is wrong, by path. Unknown fields are nobody's business; null is absent. */
 export function checkShape(value: unknown, shape: Shape, path: string): ShapeProblem[] {
   const problems: ShapeProblem[] = [];
   walk(value, shape, path, problems);
@@ -22,30 +42,68 @@ export function checkShape(value: unknown, shape: Shape, path: string): ShapePro
 }
 
 function walk(value: unknown, shape: Shape, path: string, problems: ShapeProblem[]): void {
-  if (value === undefined || value === null || shape === "any") return;
+  if (value === undefined || value === null) return;
   if (typeof shape === "string") {
-    const wanted = shape === "text" ? "string" : shape;
-    if (typeof value !== wanted) problems.push({ path, message: `must be a ${shape}` });
+    if (!isScalar(value, shape)) problems.push({ path, message: MESSAGES[shape] });
+  } else if (shape instanceof Choice) {
+    if (!shape.values.some((one) => one === value)) {
+      problems.push({ path, message: `must be one of ${shape.values.join(", ")}` });
+    }
+  } else if (isListShape(shape)) walkList(value, shape[0], path, problems);
+  else walkObject(value, shape, path, problems);
+}
+
+type Scalar = Extract<Shape, string>;
+
+const MESSAGES: { readonly [S in Scalar]: string } = {
+  text: "must be text",
+  number: "must be a number",
+  count: "must be a whole number, not negative",
+  port: "must be a port, 1 to 65535",
+  boolean: "must be true or false",
+};
+
+const UINT32_MAX = 4_294_967_295;
+
+function isScalar(value: unknown, shape: Scalar): boolean {
+  if (shape === "text") return typeof value === "string";
+  if (shape === "boolean") return typeof value === "boolean";
+  if (typeof value !== "number" || !Number.isFinite(value)) return false;
+  if (shape === "number") return true;
+  const [least, most] = shape === "port" ? [1, 65_535] : [0, UINT32_MAX];
+  return Number.isInteger(value) && value >= least && value <= most;
+}
+
+function walkList(value: unknown, shape: Shape, path: string, problems: ShapeProblem[]): void {
+  if (!Array.isArray(value)) {
+    problems.push({ path, message: "must be a list" });
     return;
   }
-  if (isListShape(shape)) {
-    if (!Array.isArray(value)) {
-      problems.push({ path, message: "must be a list" });
-      return;
-    }
-    for (const [at, one] of value.entries()) {
-      if (one === null) problems.push({ path: `${path}[${at}]`, message: "must not be null" });
-      else walk(one, shape[0], `${path}[${at}]`, problems);
-    }
-    return;
+  for (const [at, one] of value.entries()) {
+    if (one === null) problems.push({ path: `${path}[${at}]`, message: "must not be null" });
+    else walk(one, shape, `${path}[${at}]`, problems);
   }
-  if (typeof value !== "object" || Array.isArray(value)) {
+}
+
+function walkObject(
+  value: unknown,
+  shape: { readonly [field: string]: Shape },
+  path: string,
+  problems: ShapeProblem[],
+): void {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
     problems.push({ path, message: "must be an object" });
     return;
   }
-  for (const [name, field] of Object.entries(value)) {
-    const inner = Object.hasOwn(shape, name) ? shape[name] : shape["*"];
+  const fields = new Map<string, unknown>(Object.entries(value));
+  for (const [name, field] of fields) {
+    const known = [name, `${name}!`, "*"].find((key) => Object.hasOwn(shape, key));
+    const inner = known === undefined ? undefined : shape[known];
     if (inner !== undefined) walk(field, inner, `${path}.${name}`, problems);
+  }
+  for (const name of Object.keys(shape)) {
+    if (!name.endsWith("!") || (fields.get(name.slice(0, -1)) ?? undefined) !== undefined) continue;
+    problems.push({ path: `${path}.${name.slice(0, -1)}`, message: "is missing" });
   }
 }
 

@@ -4,20 +4,20 @@
  */
 
 import type { ConfigKind } from "#pilot/model/object.ts";
-import type { Shape } from "./shape.ts";
+import { type Shape, oneOf } from "./shape.ts";
 
 const TEXTS: Shape = ["text"];
 const TEXT_MAP: Shape = { "*": "text" };
 const MATCH: Shape = { exact: "text", prefix: "text", regex: "text" };
 const MATCHES: Shape = { "*": MATCH };
 const PERCENT: Shape = { value: "number" };
-const PORT: Shape = { number: "number" };
-const DESTINATION: Shape = { host: "text", subset: "text", port: PORT };
+const PORT: Shape = { "number!": "port" };
+const DESTINATION: Shape = { "host!": "text", subset: "text", port: PORT };
 const NAMED_PORT: Shape = {
-  number: "number",
+  "number!": "port",
   name: "text",
   protocol: "text",
-  targetPort: "number",
+  targetPort: "port",
 };
 
 const HEADER_OPERATIONS: Shape = { set: TEXT_MAP, add: TEXT_MAP, remove: TEXTS };
@@ -32,7 +32,7 @@ const HTTP_MATCH: Shape = {
   headers: MATCHES,
   withoutHeaders: MATCHES,
   queryParams: MATCHES,
-  port: "number",
+  port: "count",
   sourceLabels: TEXT_MAP,
   sourceNamespace: "text",
   gateways: TEXTS,
@@ -42,25 +42,25 @@ const HTTP_MATCH: Shape = {
 const HTTP_RULE: Shape = {
   name: "text",
   match: [HTTP_MATCH],
-  route: [{ destination: DESTINATION, weight: "number", headers: HEADERS }],
+  route: [{ "destination!": DESTINATION, weight: "count", headers: HEADERS }],
   redirect: {
     uri: "text",
     prefixRewrite: "text",
     authority: "text",
-    scheme: "text",
-    derivePort: "text",
-    port: "number",
-    redirectCode: "number",
+    scheme: oneOf("http", "https"),
+    derivePort: oneOf("FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"),
+    port: "port",
+    redirectCode: oneOf(301, 302, 303, 307, 308),
   },
-  directResponse: { status: "number", body: { string: "text", bytes: "text" } },
+  directResponse: { "status!": "count", body: { string: "text", bytes: "text" } },
   rewrite: {
     uri: "text",
     authority: "text",
-    uriRegexRewrite: { match: "text", rewrite: "text" },
+    uriRegexRewrite: { "match!": "text", rewrite: "text" },
   },
   timeout: "text",
   retries: {
-    attempts: "number",
+    attempts: "count",
     perTryTimeout: "text",
     retryOn: "text",
     backoff: "text",
@@ -69,13 +69,13 @@ const HTTP_RULE: Shape = {
   },
   fault: {
     delay: { fixedDelay: "text", percentage: PERCENT, percent: "number" },
-    abort: { httpStatus: "number", grpcStatus: "text", percentage: PERCENT },
+    abort: { httpStatus: "count", grpcStatus: "text", percentage: PERCENT },
   },
   mirror: DESTINATION,
   mirrorPercentage: PERCENT,
-  mirrorPercent: "number",
-  mirror_percent: "number",
-  mirrors: [{ destination: DESTINATION, percentage: PERCENT }],
+  mirrorPercent: "count",
+  mirror_percent: "count",
+  mirrors: [{ "destination!": DESTINATION, percentage: PERCENT }],
   corsPolicy: {
     allowOrigin: TEXTS,
     allowOrigins: [MATCH],
@@ -84,16 +84,16 @@ const HTTP_RULE: Shape = {
     exposeHeaders: TEXTS,
     maxAge: "text",
     allowCredentials: "boolean",
-    unmatchedPreflights: "text",
+    unmatchedPreflights: oneOf("UNSPECIFIED", "FORWARD", "IGNORE"),
   },
   headers: HEADERS,
-  delegate: { name: "text", namespace: "text" },
+  delegate: { "name!": "text", namespace: "text" },
 };
 
 const CONNECTION_MATCH: Shape = {
   destinationSubnets: TEXTS,
   gateways: TEXTS,
-  port: "number",
+  port: "count",
   sniHosts: TEXTS,
   sourceLabels: TEXT_MAP,
   sourceNamespace: "text",
@@ -101,59 +101,66 @@ const CONNECTION_MATCH: Shape = {
 
 const CONNECTION_RULE: Shape = {
   match: [CONNECTION_MATCH],
-  route: [{ destination: DESTINATION, weight: "number" }],
+  route: [{ "destination!": DESTINATION, weight: "count" }],
 };
 
 const POOL: Shape = {
   tcp: {
-    maxConnections: "number",
+    maxConnections: "count",
     connectTimeout: "text",
     maxConnectionDuration: "text",
     idleTimeout: "text",
-    tcpKeepalive: { probes: "number", time: "text", interval: "text" },
+    tcpKeepalive: { probes: "count", time: "text", interval: "text" },
   },
   http: {
-    http1MaxPendingRequests: "number",
-    http2MaxRequests: "number",
-    maxRequestsPerConnection: "number",
-    maxRetries: "number",
-    maxConcurrentStreams: "number",
+    http1MaxPendingRequests: "count",
+    http2MaxRequests: "count",
+    maxRequestsPerConnection: "count",
+    maxRetries: "count",
+    maxConcurrentStreams: "count",
     idleTimeout: "text",
-    h2UpgradePolicy: "text",
+    h2UpgradePolicy: oneOf("DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"),
     useClientProtocol: "boolean",
   },
 };
 
 const BALANCER: Shape = {
-  simple: "text",
+  simple: oneOf(
+    "UNSPECIFIED",
+    "LEAST_CONN",
+    "RANDOM",
+    "PASSTHROUGH",
+    "ROUND_ROBIN",
+    "LEAST_REQUEST",
+  ),
   consistentHash: {
     httpHeaderName: "text",
-    httpCookie: { name: "text", path: "text", ttl: "text" },
+    httpCookie: { "name!": "text", path: "text", ttl: "text" },
     httpQueryParameterName: "text",
     useSourceIp: "boolean",
-    minimumRingSize: "number",
-    ringHash: { minimumRingSize: "number" },
-    maglev: { tableSize: "number" },
+    minimumRingSize: "count",
+    ringHash: { minimumRingSize: "count" },
+    maglev: { tableSize: "count" },
   },
   localityLbSetting: { enabled: "boolean" },
-  warmup: { duration: "text", minimumPercent: "number", aggression: "number" },
+  warmup: { duration: "text", minimumPercent: "count", aggression: "number" },
   warmupDurationSecs: "text",
 };
 
 const OUTLIERS: Shape = {
-  consecutive5xxErrors: "number",
-  consecutiveErrors: "number",
-  consecutiveGatewayErrors: "number",
-  consecutiveLocalOriginFailures: "number",
+  consecutive5xxErrors: "count",
+  consecutiveErrors: "count",
+  consecutiveGatewayErrors: "count",
+  consecutiveLocalOriginFailures: "count",
   splitExternalLocalOriginErrors: "boolean",
   interval: "text",
   baseEjectionTime: "text",
-  maxEjectionPercent: "number",
-  minHealthPercent: "number",
+  maxEjectionPercent: "count",
+  minHealthPercent: "count",
 };
 
 const CLIENT_TLS: Shape = {
-  mode: "text",
+  mode: oneOf("DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"),
   clientCertificate: "text",
   privateKey: "text",
   caCertificates: "text",
@@ -170,10 +177,17 @@ const PORT_POLICY: Shape = {
   tls: CLIENT_TLS,
 };
 
-const POLICY: Shape = { ...PORT_POLICY, portLevelSettings: [{ ...PORT_POLICY, port: PORT }] };
+const POLICY: Shape = { ...PORT_POLICY, portLevelSettings: [{ ...PORT_POLICY, "port!": PORT }] };
 
 const SERVER_TLS: Shape = {
-  mode: "text",
+  mode: oneOf(
+    "PASSTHROUGH",
+    "SIMPLE",
+    "MUTUAL",
+    "AUTO_PASSTHROUGH",
+    "ISTIO_MUTUAL",
+    "OPTIONAL_MUTUAL",
+  ),
   httpsRedirect: "boolean",
   credentialName: "text",
   credentialNames: TEXTS,
@@ -196,32 +210,32 @@ export const SHAPES: { readonly [K in ConfigKind]: Shape } = {
     tcp: [CONNECTION_RULE],
   },
   DestinationRule: {
-    host: "text",
+    "host!": "text",
     exportTo: TEXTS,
     trafficPolicy: POLICY,
-    subsets: [{ name: "text", labels: TEXT_MAP, trafficPolicy: POLICY }],
+    subsets: [{ "name!": "text", labels: TEXT_MAP, trafficPolicy: POLICY }],
     workloadSelector: { matchLabels: TEXT_MAP },
   },
   Gateway: {
     selector: TEXT_MAP,
-    servers: [{ port: NAMED_PORT, bind: "text", hosts: TEXTS, tls: SERVER_TLS }],
+    servers: [{ "port!": NAMED_PORT, bind: "text", hosts: TEXTS, tls: SERVER_TLS }],
   },
   ServiceEntry: {
     hosts: TEXTS,
     addresses: TEXTS,
     exportTo: TEXTS,
-    location: "text",
-    resolution: "text",
+    location: oneOf("MESH_EXTERNAL", "MESH_INTERNAL"),
+    resolution: oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"),
     subjectAltNames: TEXTS,
     ports: [NAMED_PORT],
     endpoints: [
       {
         address: "text",
-        ports: { "*": "number" },
+        ports: { "*": "port" },
         labels: TEXT_MAP,
         network: "text",
         locality: "text",
-        weight: "number",
+        weight: "count",
         serviceAccount: "text",
       },
     ],
@@ -230,7 +244,7 @@ export const SHAPES: { readonly [K in ConfigKind]: Shape } = {
   Sidecar: {
     workloadSelector: { labels: TEXT_MAP },
     egress: [{ port: NAMED_PORT, bind: "text", captureMode: "text", hosts: TEXTS }],
-    ingress: [{ port: NAMED_PORT, bind: "text", captureMode: "text", defaultEndpoint: "text" }],
-    outboundTrafficPolicy: { mode: "text" },
+    ingress: [{ "port!": NAMED_PORT, bind: "text", captureMode: "text", defaultEndpoint: "text" }],
+    outboundTrafficPolicy: { mode: oneOf("REGISTRY_ONLY", "ALLOW_ANY") },
   },
 };
