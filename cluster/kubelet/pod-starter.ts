@@ -1,6 +1,6 @@
 /** Starts a pod's containers when their pauses are over, and knows what the others wait for. */
 
-import type { Container, Pod } from "#cluster/api/generated/core-v1.ts";
+import type { Container, ContainerStatus, Pod } from "#cluster/api/generated/core-v1.ts";
 import { goDuration } from "./backoff.ts";
 import { specHash } from "./container-config.ts";
 import type { ContainerHistory } from "./container-history.ts";
@@ -39,6 +39,8 @@ export class PodStarter {
     container: Container;
     network: PodNetwork;
     volumes: ReadonlyMap<string, string>;
+    /** What an earlier agent told of the container. */
+    reported: ContainerStatus | undefined;
     signal: AbortSignal;
   }): Promise<StartOutcome> {
     const { pod, container } = request;
@@ -46,7 +48,7 @@ export class PodStarter {
     if (pause !== undefined) return { kind: "waiting", retryMs: pause };
     const result = await startContainer(this.#context, {
       ...request,
-      attempt: this.#nextAttempt(pod, container.name),
+      attempt: this.#nextAttempt(container.name, request.reported),
     });
     if (result.ok) {
       this.#waiting.delete(container.name);
@@ -85,13 +87,9 @@ export class PodStarter {
     return left > 0 ? left : undefined;
   }
 
-  #nextAttempt(pod: Pod, name: string): number {
+  #nextAttempt(name: string, reported: ContainerStatus | undefined): number {
     const latest = this.#history.latest(name);
     if (latest !== undefined) return latest.identity.attempt + 1;
-    const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {};
-    const reported = [...initContainerStatuses, ...containerStatuses].find(
-      (status) => status.name === name,
-    );
     // It has run on this node, but its files are gone.
     return reported?.containerID === undefined ? 0 : reported.restartCount + 1;
   }

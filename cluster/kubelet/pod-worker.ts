@@ -1,6 +1,6 @@
 /** One pod's life on this node: brings it, again and again, to what its object says now. */
 
-import type { Container, Pod } from "#cluster/api/generated/core-v1.ts";
+import type { Container, Pod, PodStatus } from "#cluster/api/generated/core-v1.ts";
 import { PODS } from "#cluster/api/resources.ts";
 import { hasReason } from "#cluster/api/status-error.ts";
 import { delay, rfc3339 } from "#cluster/client/clock.ts";
@@ -31,6 +31,7 @@ export class PodWorker {
   readonly #history: ContainerHistory;
   readonly #starter: PodStarter;
   readonly #startTime: string;
+  readonly #atStart: PodStatus | undefined;
   /** Aborted when the pod is to end: starts in progress give up. */
   readonly #ending = new AbortController();
   /** Aborted when the pod must be gone at once. */
@@ -52,6 +53,7 @@ export class PodWorker {
   constructor(context: PodContext, pod: Pod) {
     this.#context = context;
     this.#pod = pod;
+    this.#atStart = pod.status;
     this.#history = new ContainerHistory(context);
     this.#starter = new PodStarter(context, this.#history);
     this.#startTime = pod.status?.startTime ?? rfc3339(Date.now());
@@ -195,6 +197,7 @@ export class PodWorker {
         container,
         network,
         volumes,
+        reported: this.#reported(container.name),
         signal: this.#ending.signal,
       });
       // What comes next may depend on this container being there.
@@ -282,8 +285,9 @@ export class PodWorker {
     }
   }
 
+  /** What an earlier agent told of a container; it holds as long as this one knows no better. */
   #reported(name: string): ContainerFacts["reported"] {
-    const { initContainerStatuses = [], containerStatuses = [] } = this.#pod.status ?? {};
+    const { initContainerStatuses = [], containerStatuses = [] } = this.#atStart ?? {};
     return [...initContainerStatuses, ...containerStatuses].find((status) => status.name === name);
   }
 

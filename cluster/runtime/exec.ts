@@ -14,6 +14,13 @@ export interface ExecRequest {
   command: readonly string[];
   tty: boolean;
   stdin: boolean;
+  /** What the terminal has at the start. */
+  size?: TerminalSize;
+}
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
 }
 
 export interface ExecSession {
@@ -76,9 +83,20 @@ function execProcess(spec: OciSpec, request: ExecRequest): OciProcess {
   return {
     ...spec.process,
     terminal: request.tty,
+    ...(request.tty && request.size !== undefined
+      ? { consoleSize: consoleSize(request.size) }
+      : {}),
     args: [...request.command],
     env: request.tty ? [...env, "TERM=xterm"] : env,
   };
+}
+
+function consoleSize({ columns, rows }: TerminalSize): { height: number; width: number } {
+  return { height: cells(rows), width: cells(columns) };
+}
+
+function cells(count: number): number {
+  return Math.min(Math.max(1, Math.trunc(count)), 65_535);
 }
 
 function spawnOnPipes(line: { command: string; args: string[] }, stdin: boolean): ChildProcess {
@@ -123,11 +141,10 @@ function exitOf(child: ChildProcess): Promise<number> {
  * (stty opens without blocking and refuses what is no terminal, should the command have moved it.)
  */
 async function resizeTerminal(pidFile: string, columns: number, rows: number): Promise<void> {
-  const size = [columns, rows].map((n) => String(Math.min(Math.max(1, Math.trunc(n)), 65_535)));
   const pid = await waitForPid(pidFile);
   if (pid === undefined) return;
-  const terminal = `/proc/${pid}/fd/0`;
-  await run("stty", ["-F", terminal, "cols", size[0] ?? "80", "rows", size[1] ?? "24"]);
+  const size = ["cols", String(cells(columns)), "rows", String(cells(rows))];
+  await run("stty", ["-F", `/proc/${pid}/fd/0`, ...size]);
 }
 
 async function waitForPid(pidFile: string): Promise<number | undefined> {

@@ -28,7 +28,8 @@ const HOLD_PAUSE_MS = 20;
 /**
  * Probes at the period that the pod asks for. Until its first success a startup or readiness probe
  * looks more often, with doubling pauses, so that a container that is up in milliseconds isn't
- * unready for a whole period; failures are counted at the regular pace only.
+ * unready for a whole period; its failures are counted at the regular pace only, the first after a
+ * whole period.
  */
 export class ProbeWorker {
   readonly #options: ProbeWorkerOptions;
@@ -50,6 +51,7 @@ export class ProbeWorker {
     this.#healthy = options.initial;
     this.#eagerPauseMs = options.probe.exec === undefined ? EAGER_PAUSE_MS : EAGER_EXEC_PAUSE_MS;
     const firstMs = options.startedAtMs + (options.probe.initialDelaySeconds ?? 0) * 1000;
+    if (options.kind !== "liveness") this.#lastFailureMs = Math.max(firstMs, Date.now());
     this.#schedule(Math.max(0, firstMs - Date.now()));
   }
 

@@ -4,7 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import { PassThrough } from "node:stream";
 import type { WebSocket } from "ws";
 import { openStdin, resizeContainer } from "#cluster/runtime/attach.ts";
-import { startExec } from "#cluster/runtime/exec.ts";
+import { type TerminalSize, startExec } from "#cluster/runtime/exec.ts";
 import { readLog } from "#cluster/runtime/log-reader.ts";
 import { Channels, exitStatus, failureStatus } from "./channels.ts";
 import type { ContainerTarget, ServerContext } from "./targets.ts";
@@ -19,6 +19,7 @@ export interface StreamRequest {
 
 /** After the command has ended, its background children may hold its output for this long. */
 const OUTPUT_GRACE_MS = 500;
+const SIZE_WAIT_MS = 100;
 
 /** Reads both spellings: the kubelet's (`input`, `output`, `error`) and PodExecOptions'. */
 export function parseStreamQuery(query: URLSearchParams): StreamRequest {
@@ -43,7 +44,8 @@ export async function serveExec(
   const exec = server.context.runtime.execTarget(target.status.id);
   // What the client sends before the command runs must not be lost.
   const stdin = new PassThrough();
-  let resize: (columns: number, rows: number) => void = () => undefined;
+  const firstSize = Promise.withResolvers<TerminalSize>();
+  let resize = (columns: number, rows: number): void => firstSize.resolve({ columns, rows });
   let kill: () => void = () => undefined;
   let isClosed = false;
   const channels = new Channels(socket, {
@@ -55,7 +57,11 @@ export async function serveExec(
     },
   });
   try {
-    const session = await startExec(exec, request);
+    // A client with a terminal tells its size at once; the command should find it set.
+    const size = request.tty
+      ? await Promise.race([firstSize.promise, setTimeout(SIZE_WAIT_MS, undefined)])
+      : undefined;
+    const session = await startExec(exec, { ...request, size });
     kill = () => void session.kill();
     if (isClosed) kill();
     resize = (columns, rows) => void session.resize(columns, rows);

@@ -73,8 +73,22 @@ function lastStateOf(facts: ContainerFacts, state: ContainerState): ContainerSta
         ? previous
         : undefined;
   if (ended !== undefined) return { terminated: terminated(ended, terminationMessage) };
-  if (latest !== undefined && latest.identity.attempt > 0) return reported?.lastState ?? {};
-  return {};
+  if (reported?.containerID === undefined || latest?.identity.attempt === 0) return {};
+  return lostState(reported);
+}
+
+/** Of a container that has run here, but whose files are gone (a reboot, a cleaned node). */
+function lostState(reported: ApiContainerStatus): ContainerState {
+  if (reported.state?.terminated !== undefined) return { terminated: reported.state.terminated };
+  if (reported.state?.running === undefined) return reported.lastState ?? {};
+  return {
+    terminated: {
+      exitCode: 137,
+      reason: "ContainerStatusUnknown",
+      message: "The container could not be located when the pod was started again",
+      containerID: reported.containerID,
+    },
+  };
 }
 
 function terminated(
