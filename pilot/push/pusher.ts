@@ -5,11 +5,13 @@ import { ScopeState } from "./scope-state.ts";
 import { ResourceInterner } from "#pilot/cache/interner.ts";
 import type { OpenOptions, OpenResult } from "#pilot/cache/view.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
+import { keyOfChange } from "#pilot/model/change.ts";
 import type { Change } from "#pilot/model/change.ts";
 import { impactOf, movedBy } from "#pilot/model/impact.ts";
 import type { IrList } from "#pilot/model/impact.ts";
 import { parseProxy } from "#pilot/model/proxy.ts";
-import { createPushContext, updatePushContext } from "#pilot/model/push-context.ts";
+import type { Hostname } from "#pilot/model/name.ts";
+import { createPushContext, objectOf, updatePushContext } from "#pilot/model/push-context.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import { scopesOf } from "#pilot/model/scope.ts";
 import type { ProxyScope, ScopeKey } from "#pilot/model/scope.ts";
@@ -183,10 +185,9 @@ export class Pusher {
     const reached = new Set<Connection>();
     const report = { changes: changes.length, scopes: 0, changedScopes: 0, proxies: 0, ms: 0 };
     for (const { state, users } of this.#scopes.values()) {
-      const lists = this.#impact(state.scope, previous, examined);
-      state.expire(lists);
+      const concerned = this.#expire(state, previous, examined);
       if (users.size === 0) continue;
-      if (lists.size > 0) report.scopes++;
+      if (concerned) report.scopes++;
       if (!this.#update(state)) continue;
       report.changedScopes++;
       for (const connection of users) reached.add(connection);
@@ -200,19 +201,25 @@ export class Pusher {
     this.#options.onPush?.(report);
   }
 
-  /** Several worlds may lie between `previous` and now; a scope is only ever brought to the present. */
-  #impact(
-    scope: ProxyScope,
+  /** Marks what may differ now in a scope; true if there is any. */
+  #expire(
+    state: ScopeState,
     previous: PushContext,
     changes: readonly Change[] | undefined,
-  ): ReadonlySet<IrList> {
-    if (changes === undefined) return ALL_LISTS;
-    const lists = new Set<IrList>();
-    for (const change of changes) {
-      if (lists.size === ALL_LISTS.size) break;
-      for (const list of impactOf(change, scope, previous, this.#context)) lists.add(list);
+  ): boolean {
+    if (changes === undefined) {
+      state.expire(ALL_LISTS);
+      return true;
     }
-    return lists;
+    let concerned = false;
+    for (const change of changes) {
+      const lists = impactOf(change, state.scope, previous, this.#context);
+      const hosts = lists.length === 1 ? endpointHosts(change, previous, this.#context) : undefined;
+      if (hosts === undefined) state.expire(lists);
+      else state.expireEndpoints(hosts);
+      concerned ||= lists.length > 0;
+    }
+    return concerned;
   }
 
   /** A failure in one scope leaves it as it was, and all others go on. */
@@ -246,6 +253,22 @@ export class Pusher {
       this.#options.log(`${connection.proxyId}: ${describe(error)}`);
     }
   }
+}
+
+/** Hosts of a changed set of endpoints; undefined if it is anything else that changed. */
+function endpointHosts(
+  change: Change,
+  previous: PushContext,
+  next: PushContext,
+): readonly Hostname[] | undefined {
+  const key = keyOfChange(change);
+  const hosts: Hostname[] = [];
+  for (const object of [objectOf(previous, key), objectOf(next, key)]) {
+    if (object === undefined) continue;
+    if (object.kind !== "EndpointSet") return undefined;
+    hosts.push(object.host);
+  }
+  return hosts;
 }
 
 function describe(error: unknown): string {

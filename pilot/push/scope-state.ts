@@ -7,8 +7,11 @@ import { buildClusters, buildEndpoints, buildListeners, buildRoutes } from "#pil
 import type { EnvoyResource, VirtualHostDelivery } from "#pilot/envoy/build.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
 import type { IrList } from "#pilot/model/impact.ts";
+import type { Hostname } from "#pilot/model/name.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { ProxyScope } from "#pilot/model/scope.ts";
+import { visibleServices } from "#pilot/model/visible.ts";
+import { endpointsOfService } from "#pilot/translate/endpoints.ts";
 import { translateScope } from "#pilot/translate/translate.ts";
 
 /** A resource that could not be encoded; the last good one, if any, is still served. */
@@ -26,6 +29,8 @@ interface Part {
   /** By type and name. */
   readonly problems: Map<string, readonly PushProblem[]>;
 }
+
+const NO_IR: ScopeIr = { clusters: [], listeners: [], routes: [], endpoints: [], problems: [] };
 
 const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl | undefined>> = {
   cluster: CLUSTER,
@@ -66,6 +71,7 @@ export class ScopeState {
   readonly #parts = new Map<PartName, Part>();
   /** Lists that an update has failed to bring up to date. */
   readonly #stale = new Set<IrList>();
+  readonly #staleHosts = new Set<Hostname>();
   #ir: ScopeIr;
 
   constructor(context: PushContext, scope: ProxyScope, interner: ResourceInterner) {
@@ -104,15 +110,25 @@ export class ScopeState {
   }
 
   /** Notes that these lists may differ from the world's newest state. */
-  expire(lists: ReadonlySet<IrList>): void {
+  expire(lists: Iterable<IrList>): void {
     for (const list of lists) this.#stale.add(list);
+  }
+
+  /** Notes that endpoints of these hosts differ, and nothing else about them. */
+  expireEndpoints(hosts: Iterable<Hostname>): void {
+    for (const host of hosts) this.#staleHosts.add(host);
   }
 
   /** Brings what has expired to this world. True if any table changed. */
   update(context: PushContext): boolean {
-    if (this.#stale.size === 0) return false;
+    if (this.#stale.size === 0 && this.#staleHosts.size === 0) return false;
     this.#ir = translateScope(context, this.scope, this.#ir);
     let changed = false;
+    const part = this.#parts.get("endpoints");
+    if (part !== undefined && !this.#stale.has("endpoints")) {
+      changed = this.#refreshEndpoints(part, context);
+    }
+    this.#staleHosts.clear();
     for (const part of this.#parts.values()) {
       if (this.#stale.has(part.list)) changed = this.#fill(part) || changed;
     }
@@ -121,7 +137,10 @@ export class ScopeState {
   }
 
   #fill(part: Part): boolean {
-    const built = part.build(this.#ir);
+    return this.#replace(part, part.build(this.#ir));
+  }
+
+  #replace(part: Part, built: readonly EnvoyResource[]): boolean {
     const { gone, fresh } = difference(part.built, built);
     const put = new Map<TypeUrl, EncodedResource[]>();
     const remove = new Map<TypeUrl, string[]>();
@@ -142,6 +161,23 @@ export class ScopeState {
       changed = table.apply(put.get(type) ?? [], remove.get(type)) || changed;
     }
     return changed;
+  }
+
+  /** The short way: of thousands of assignments only those of the hosts concerned are looked at. */
+  #refreshEndpoints(part: Part, context: PushContext): boolean {
+    if (this.scope.kind !== "outbound") return false;
+    const { byHost } = visibleServices(context, this.scope);
+    const next = new Map<string, EnvoyResource>();
+    for (const host of this.#staleHosts) {
+      const service = byHost.get(host);
+      if (service === undefined) continue;
+      const endpoints = endpointsOfService(context, this.scope, service);
+      for (const one of buildEndpoints({ ...NO_IR, endpoints })) next.set(one.name, one);
+    }
+    return this.#replace(
+      part,
+      part.built.map((one) => next.get(one.name) ?? one),
+    );
   }
 
   /** Problems instead of a resource; none for a type that isn't served. */
