@@ -2,7 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
-import { load } from "js-yaml";
+import { loadAll } from "js-yaml";
 import type { HostMount } from "./image.ts";
 import {
   type ImageReference,
@@ -43,7 +43,7 @@ export type ImagesConfigResult =
 export function parseImagesConfig(text: string): ImagesConfigResult {
   let document: unknown;
   try {
-    document = load(text);
+    [document] = loadAll(text);
   } catch (error) {
     return { ok: false, problems: [(error as Error).message] };
   }

@@ -86,7 +86,12 @@ async function extract(blobFile: string, dir: string, signal: AbortSignal): Prom
     ended,
   ]);
   if (code !== 0) throw new Error(`tar ended with ${code}: ${complaint.trim()}`);
-  if (fed !== undefined) throw fed;
+  if (fed !== undefined && !isEndOfReader(fed)) throw fed;
+}
+
+/** tar has seen the archive's end and doesn't wait for ours. */
+function isEndOfReader(error: NodeJS.ErrnoException): boolean {
+  return error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE";
 }
 
 async function decompressor(file: string): Promise<Transform[]> {
