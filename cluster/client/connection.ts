@@ -22,3 +22,8 @@ export interface Connection {
   request(request: HttpRequest): Promise<HttpResponse>;
   close(): void;
 }
+
+/** The request was never looked at (RFC 9113, 8.7), so any method may be sent again. */
+export class RefusedRequestError extends Error {
+  override readonly name = "RefusedRequestError";
+}

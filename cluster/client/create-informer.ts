@@ -90,7 +90,7 @@ export class ListWatchInformer<T extends AnyObject> implements Informer<T> {
 
   async #relist(signal: AbortSignal): Promise<void> {
     const { namespace, labelSelector, fieldSelector } = this.#options;
-    const unseen = new Set(this.#store.keys());
+    const objects: T[] = [];
     let next: string | undefined;
     let resourceVersion: string | undefined;
     do {
@@ -102,14 +102,15 @@ export class ListWatchInformer<T extends AnyObject> implements Informer<T> {
         continue: next,
         signal,
       });
-      for (const object of page.items) {
-        unseen.delete(objectKey(object.metadata));
-        this.#put(object);
-      }
+      for (const object of page.items) objects.push(object);
       next = page.metadata.continue === "" ? undefined : page.metadata.continue;
       resourceVersion = page.metadata.resourceVersion;
     } while (next !== undefined);
+    // In one go: nobody gets to work on a mixture of two lists.
+    const unseen = new Set(this.#store.keys());
+    for (const object of objects) unseen.delete(objectKey(object.metadata));
     for (const key of unseen) this.#drop(key);
+    for (const object of objects) this.#put(object);
     this.#advance(resourceVersion ?? "0");
     this.#lastProblem = "";
     this.#markSynced();

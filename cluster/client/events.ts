@@ -34,6 +34,8 @@ export interface RecorderOptions {
   host?: string;
   clock?: Clock;
   log?: Log;
+  /** What isn't written when it aborts is dropped. */
+  signal?: AbortSignal;
 }
 
 /** Occurrences not yet written, of one (object, type, reason, message). */
@@ -102,6 +104,7 @@ export class EventRecorder {
     // Let the caller's turn end first: it may record the same again.
     await Promise.resolve();
     for (;;) {
+      if (this.#options.signal?.aborted === true) this.#pending.clear();
       const next = this.#pending.entries().next();
       if (next.done === true) break;
       const [key, pending] = next.value;
@@ -110,7 +113,7 @@ export class EventRecorder {
         await this.#write(key, pending);
       } catch (error) {
         // Nobody will read what happens in a namespace that goes.
-        if (isNamespaceTerminating(error)) continue;
+        if (isNamespaceTerminating(error) || this.#options.signal?.aborted === true) continue;
         const log = this.#options.log ?? stderrLog;
         log(`event ${pending.happening.reason}: ${describeError(error)}`);
       }

@@ -1,5 +1,5 @@
 import { createServer as createHttpsServer } from "node:https";
-import { createSecureServer } from "node:http2";
+import { constants, createSecureServer } from "node:http2";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo, Server, Socket } from "node:net";
@@ -199,6 +199,20 @@ describe.each(["h2", "http/1.1"] as const)("client over %s", (protocol) => {
     for (const response of waiting) answer(response, 200, POD);
     await Promise.all(gets);
   });
+});
+
+test("a request that the server refused unseen is sent once more, whatever its method", async () => {
+  let refusals = 1;
+  const { client, seen } = await serve("h2", (_, response) => {
+    if (refusals > 0) {
+      refusals -= 1;
+      (response as Http2ServerResponse).stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      return;
+    }
+    answer(response, 201, POD);
+  });
+  expect((await client.create(PODS, POD)).metadata.name).toBe("p");
+  expect(seen).toHaveLength(2);
 });
 
 test("an unreachable server is an ordinary error that names the address", async () => {

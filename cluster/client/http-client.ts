@@ -17,6 +17,7 @@ import type {
   WriteOptions,
 } from "./client.ts";
 import { ConnectionPool } from "./connection-pool.ts";
+import { RefusedRequestError } from "./connection.ts";
 import type { HttpResponse } from "./connection.ts";
 import { readLines } from "./json-lines.ts";
 import type { ClientConfig } from "./kubeconfig.ts";
@@ -198,7 +199,7 @@ class HttpClient implements KubeClient {
     }
   }
 
-  /** A GET whose connection breaks is tried once more: nothing can have happened twice. */
+  /** Tried once more when nothing can happen twice: a GET, or a request that was refused unseen. */
   async #exchange(call: Call, signal: AbortSignal): Promise<RawResponse> {
     const attempt = async (): Promise<RawResponse> => {
       const response = await this.#open(call, signal);
@@ -207,7 +208,8 @@ class HttpClient implements KubeClient {
     try {
       return await attempt();
     } catch (error) {
-      if (call.method !== "GET" || signal.aborted) throw error;
+      const isSafe = call.method === "GET" || error instanceof RefusedRequestError;
+      if (!isSafe || signal.aborted) throw error;
       return attempt();
     }
   }

@@ -3,6 +3,7 @@
 import { connect, constants } from "node:http2";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
+import { RefusedRequestError } from "./connection.ts";
 import type { Connection, HttpRequest, HttpResponse } from "./connection.ts";
 
 const PING_INTERVAL_MS = 5_000;
@@ -42,6 +43,10 @@ export class Http2Connection implements Connection {
 
   request(request: HttpRequest): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
+      if (!this.alive) {
+        reject(new RefusedRequestError("the connection is closing"));
+        return;
+      }
       const stream = this.#session.request(
         {
           ...request.headers,
@@ -56,10 +61,11 @@ export class Http2Connection implements Connection {
         resolve({ code: Number(headers[constants.HTTP2_HEADER_STATUS]), body: bodyOf(stream) });
       });
       // Kept after the answer's head: a broken stream then fails its reader, not the process.
-      stream.on("error", reject);
+      stream.on("error", (error) => reject(isRefused(stream) ? refusal(error) : error));
       stream.once("close", () => {
         this.#open -= 1;
-        reject(new Error(`stream closed before an answer${closeReason(stream)}`));
+        const error = new Error(`stream closed before an answer${closeReason(stream)}`);
+        reject(isRefused(stream) ? refusal(error) : error);
       });
       if (request.body !== undefined) stream.end(request.body);
     });
@@ -96,6 +102,14 @@ async function* bodyOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer, void, 
   if (stream.aborted || (stream.rstCode ?? 0) !== constants.NGHTTP2_NO_ERROR) {
     throw new Error(`connection broke within an answer${closeReason(stream)}`);
   }
+}
+
+function isRefused(stream: ClientHttp2Stream): boolean {
+  return stream.rstCode === constants.NGHTTP2_REFUSED_STREAM;
+}
+
+function refusal(cause: Error): RefusedRequestError {
+  return new RefusedRequestError("the server refused the request unseen", { cause });
 }
 
 function closeReason(stream: ClientHttp2Stream): string {

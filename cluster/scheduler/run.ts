@@ -57,13 +57,13 @@ class Scheduler {
   #isScheduled = false;
 
   constructor(
-    { client, clock = systemClock }: SchedulerOptions,
+    { client, signal, clock = systemClock }: SchedulerOptions,
     services: Informer<NonNullable<(typeof SERVICES)["type"]>>,
   ) {
     this.#client = client;
     this.#clock = clock;
     this.#services = services;
-    this.#events = new EventRecorder({ client, component: SCHEDULER_NAME, clock });
+    this.#events = new EventRecorder({ client, component: SCHEDULER_NAME, clock, signal });
     this.#queue = new SchedulingQueue(clock, () => this.#wake());
   }
 

@@ -140,7 +140,7 @@ describe("deployment controller", () => {
     await world.change({ template: template("v2") });
     await waitUntil(
       "v2 starts within the surge",
-      () => world.sizes.v2 === 2 && world.sizes.v1 === 3,
+      () => world.sizes.v2 === 1 && world.sizes.v1 === 3,
     );
     await world.settleUntil("v2 replaces v1", () => world.sizes.v1 === 0 && world.sizes.v2 === 4);
     await waitUntil("revision", () => world.deployment.metadata.annotations?.[REVISION] === "2");

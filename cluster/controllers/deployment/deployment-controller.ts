@@ -89,10 +89,10 @@ class Actions {
   readonly #events: EventRecorder;
 
   constructor(context: ControllerContext, caches: Caches) {
-    const { client, clock } = context;
+    const { client, clock, signal } = context;
     this.#context = context;
     this.#caches = caches;
-    this.#events = new EventRecorder({ client, component: "deployment-controller", clock });
+    this.#events = new EventRecorder({ client, component: "deployment-controller", clock, signal });
   }
 
   of(deployment: Deployment, wakeAt: (ms: number) => void): DeploymentActions {

@@ -7,7 +7,7 @@ import type {
   ReplicaSet,
 } from "#cluster/api/generated/apps-v1.ts";
 import { findCondition, REASONS, withCondition, withoutCondition } from "./conditions.ts";
-import { allOf, sum, sumAvailable, sumWanted } from "./replica-sets.ts";
+import { allOf, sum, sumWanted } from "./replica-sets.ts";
 import type { ReplicaSets } from "./replica-sets.ts";
 import type { RolloutSpec } from "./rollout-spec.ts";
 
@@ -22,7 +22,7 @@ export interface StatusInput {
 /** Counts and the Available condition; the others are kept as they are. */
 export function countStatus({ deployment, spec, sets, now }: StatusInput): DeploymentStatus {
   const all = allOf(sets);
-  const available = sumAvailable(all);
+  const available = sum(all, ({ status }) => status?.availableReplicas ?? 0);
   const isEnough = available >= spec.replicas - spec.maxUnavailable;
   const conditions = withCondition(
     deployment.status?.conditions ?? [],

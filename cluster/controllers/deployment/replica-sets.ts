@@ -31,8 +31,17 @@ export function sumWanted(replicaSets: readonly ReplicaSet[]): number {
   return sum(replicaSets, wantedOf);
 }
 
-export function sumAvailable(replicaSets: readonly ReplicaSet[]): number {
-  return sum(replicaSets, ({ status }) => status?.availableReplicas ?? 0);
+/**
+ * Available pods that will stay: a status that hasn't caught up with a smaller size still counts
+ * pods that are about to be deleted.
+ */
+export function availableOf(replicaSet: ReplicaSet | undefined): number {
+  return Math.min(replicaSet?.status?.availableReplicas ?? 0, wantedOf(replicaSet));
+}
+
+/** Pods that there are or will be: those of a size just reduced are there until they are deleted. */
+export function presentOf(replicaSet: ReplicaSet): number {
+  return Math.max(replicaSet.status?.replicas ?? 0, wantedOf(replicaSet));
 }
 
 export function sum<T>(items: readonly T[], countOf: (item: T) => number): number {

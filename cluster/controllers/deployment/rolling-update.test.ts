@@ -82,6 +82,13 @@ describe("rolling update", () => {
     expect(sizes(nextRollingMove(spec, { current, old }))).toEqual(wanted);
   });
 
+  test("a status that lags behind a smaller size makes room for nothing", () => {
+    const spec = rolloutSpecOf(deployment(10, 2, 2));
+    const shrunk = { ...set("a", [8, 10]), status: { replicas: 10, availableReplicas: 10 } };
+    const sets = { current: set("new", [2, 0]), old: [shrunk] };
+    expect(sizes(nextRollingMove(spec, sets))).toEqual({});
+  });
+
   test("every move keeps the surge and the available minimum, until done", () => {
     for (let replicas = 1; replicas < 12; replicas += 1) {
       for (const [surge, unavailable] of [

@@ -2,7 +2,7 @@
 
 import type { ReplicaSet } from "#cluster/api/generated/apps-v1.ts";
 import type { RolloutSpec } from "./rollout-spec.ts";
-import { allOf, sumAvailable, sumWanted, wantedOf } from "./replica-sets.ts";
+import { allOf, availableOf, presentOf, sum, sumWanted, wantedOf } from "./replica-sets.ts";
 import type { ReplicaSets } from "./replica-sets.ts";
 
 /** A ReplicaSet's new size. */
@@ -27,7 +27,7 @@ export function nextRollingMove(spec: RolloutSpec, sets: ReplicaSets): Resize[] 
 export function currentSize(spec: RolloutSpec, sets: ReplicaSets): number {
   const present = wantedOf(sets.current);
   if (spec.strategy === "Recreate" || present > spec.replicas) return spec.replicas;
-  const room = spec.replicas + spec.maxSurge - sumWanted(allOf(sets));
+  const room = spec.replicas + spec.maxSurge - sum(allOf(sets), presentOf);
   if (room <= 0) return present;
   return present + Math.min(room, spec.replicas - present);
 }
@@ -36,13 +36,12 @@ function shrinkOld(spec: RolloutSpec, sets: ReplicaSets): Resize[] {
   const old = sets.old.filter((replicaSet) => wantedOf(replicaSet) > 0);
   if (old.length === 0) return [];
   const minAvailable = spec.replicas - spec.maxUnavailable;
-  const currentUnavailable =
-    wantedOf(sets.current) - (sets.current?.status?.availableReplicas ?? 0);
+  const currentUnavailable = wantedOf(sets.current) - availableOf(sets.current);
   const removable = sumWanted(allOf(sets)) - minAvailable - currentUnavailable;
   if (removable <= 0) return [];
   const sizes = new Map(old.map((replicaSet) => [replicaSet, wantedOf(replicaSet)]));
   shrinkUnhealthy(sizes, removable);
-  shrinkHealthy(sizes, sumAvailable(allOf(sets)) - minAvailable);
+  shrinkHealthy(sizes, sum(allOf(sets), availableOf) - minAvailable);
   return [...sizes]
     .filter(([replicaSet, replicas]) => replicas !== wantedOf(replicaSet))
     .map(([replicaSet, replicas]) => ({ replicaSet, replicas }));
@@ -52,7 +51,7 @@ function shrinkOld(spec: RolloutSpec, sets: ReplicaSets): Resize[] {
 function shrinkUnhealthy(sizes: Map<ReplicaSet, number>, atMost: number): void {
   let budget = atMost;
   for (const [replicaSet, replicas] of sizes) {
-    const unhealthy = replicas - (replicaSet.status?.availableReplicas ?? 0);
+    const unhealthy = replicas - availableOf(replicaSet);
     const surplus = Math.max(0, Math.min(budget, unhealthy));
     sizes.set(replicaSet, replicas - surplus);
     budget -= surplus;

@@ -30,7 +30,7 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
   const nodes = informers.get(NODES);
   const leases = informers.get(LEASES);
   const pods = informers.get(PODS, { node: byNode });
-  const events = new EventRecorder({ client, component: "node-controller", clock });
+  const events = new EventRecorder({ client, component: "node-controller", clock, signal });
   const pulses = new Map<string, Pulse>();
 
   nodes.onChange(({ kind, object }) => {

@@ -27,7 +27,7 @@ export async function runReplicaSetController(context: ControllerContext): Promi
   const replicaSets = informers.get(REPLICA_SETS, { controllerUid: byController });
   const pods = informers.get(PODS, { controllerUid: byController });
   const created = new OwnWrites<Pod>(pods);
-  const events = new EventRecorder({ client, component: "replicaset-controller", clock });
+  const events = new EventRecorder({ client, component: "replicaset-controller", clock, signal });
 
   const enqueueOwner = (pod: Pod): void => {
     const controller = controllerOf(pod);

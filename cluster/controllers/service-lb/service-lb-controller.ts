@@ -23,7 +23,7 @@ export async function runServiceLbController(
   const queue = new WorkQueue(clock);
   const services = informers.get(SERVICES);
   const written = new OwnWrites<Service>(services);
-  const events = new EventRecorder({ client, component: "service-controller", clock });
+  const events = new EventRecorder({ client, component: "service-controller", clock, signal });
 
   services.onChange((change) => {
     if (change.kind === "deleted") written.forget(change.object);
