@@ -44,9 +44,11 @@ export class AdsClient {
   readonly #names = new Map<TypeUrl, Set<string>>();
   ended: grpc.StatusObject | undefined;
 
-  constructor(port: number, node: object) {
+  constructor(port: number, node: object, credentials = grpc.credentials.createInsecure()) {
     this.#node = node;
-    this.#client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+    // TLS has no server names that are addresses.
+    const named = { "grpc.ssl_target_name_override": "localhost" };
+    this.#client = new grpc.Client(`127.0.0.1:${port}`, credentials, named);
     const same = (bytes: Buffer): Buffer => bytes;
     this.#stream = this.#client.makeBidiStreamRequest(
       `${METHOD}DeltaAggregatedResources`,
