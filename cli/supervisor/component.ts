@@ -2,9 +2,10 @@
 
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, openSync, closeSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, readSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
+import { UsageError } from "#cli/state.ts";
 import type { ProcessIdentity } from "./process-table.ts";
 import { endProcess, identify } from "./process-table.ts";
 
@@ -35,6 +36,9 @@ const MAX_BACKOFF_MS = 10_000;
 const STABLE_MS = 10_000;
 const STOP_GRACE_MS = 8_000;
 const READY_POLL_MS = 25;
+/** Restarts without ever having served, after which waiting for it is given up. */
+const FUTILE_STARTS = 2;
+const LOG_TAIL_BYTES = 8_192;
 
 export class Component {
   readonly spec: ComponentSpec;
@@ -45,7 +49,7 @@ export class Component {
   #backoffMs = FIRST_BACKOFF_MS;
   #restartTimer: NodeJS.Timeout | undefined;
   #lastExit = "";
-  #readyWaiters: (() => void)[] = [];
+  #readyWaiters: { resolve: () => void; reject: () => void }[] = [];
 
   constructor(spec: ComponentSpec, onChange: () => void) {
     this.spec = spec;
@@ -84,21 +88,33 @@ export class Component {
     if (child.pid !== undefined) void this.#watchReadiness(child, child.pid);
   }
 
-  /** Resolves when the component serves; rejects when the signal aborts first. */
+  /**
+   * Resolves when the component serves; rejects when the signal aborts first, or when the process
+   * keeps ending before it ever served.
+   */
   async waitReady(signal: AbortSignal): Promise<void> {
     if (this.#state.ready) return;
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        const reason = this.#lastExit === "" ? "is not ready" : this.#lastExit;
-        reject(new Error(`${this.spec.name} ${reason}: see ${this.spec.logFile}`));
+      const fail = (): void => {
+        reject(new UsageError(this.#whyNotReady()));
       };
-      signal.addEventListener("abort", onAbort, { once: true });
-      this.#readyWaiters.push(() => {
-        signal.removeEventListener("abort", onAbort);
-        resolve();
+      signal.addEventListener("abort", fail, { once: true });
+      this.#readyWaiters.push({
+        resolve: () => {
+          signal.removeEventListener("abort", fail);
+          resolve();
+        },
+        reject: fail,
       });
-      if (signal.aborted) onAbort();
+      if (signal.aborted) fail();
     });
+  }
+
+  #whyNotReady(): string {
+    const { name, logFile } = this.spec;
+    if (this.#lastExit === "") return `${name} is not ready in time: see ${logFile}`;
+    const reason = lastError(logFile);
+    return `${name} ${this.#lastExit}${reason === "" ? "" : `: ${reason}`} (${logFile})`;
   }
 
   /** Ends the process and keeps it ended. */
@@ -137,7 +153,7 @@ export class Component {
 
   #becameReady(): void {
     this.#update({ ready: true });
-    for (const waiter of this.#readyWaiters.splice(0)) waiter();
+    for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
   }
 
   #ended(startedAt: number, how: string): void {
@@ -146,6 +162,9 @@ export class Component {
     this.#lastExit = how;
     this.#update({ process: undefined, ready: false });
     if (this.#stopping) return;
+    if (this.#state.restarts >= FUTILE_STARTS) {
+      for (const waiter of this.#readyWaiters.splice(0)) waiter.reject();
+    }
     if (Date.now() - startedAt > STABLE_MS) this.#backoffMs = FIRST_BACKOFF_MS;
     this.#restartTimer = setTimeout(() => {
       this.#update({ restarts: this.#state.restarts + 1 });
@@ -157,5 +176,19 @@ export class Component {
   #update(change: Partial<ComponentState>): void {
     this.#state = { ...this.#state, ...change };
     this.#onChange();
+  }
+}
+
+/** The last line of a log that reads like an error's message; empty when there is none. */
+function lastError(logFile: string): string {
+  const file = openSync(logFile, "r");
+  try {
+    const { size } = fstatSync(file);
+    const buffer = Buffer.alloc(Math.min(size, LOG_TAIL_BYTES));
+    readSync(file, buffer, 0, buffer.length, size - buffer.length);
+    const lines = buffer.toString("utf8").split("\n");
+    return lines.findLast((line) => /^\w*Error:/.test(line)) ?? "";
+  } finally {
+    closeSync(file);
   }
 }

@@ -121,6 +121,7 @@ async function settleRecord(
   try {
     network = chooseClusterNetwork({
       name: options.name,
+      owner: paths.root,
       hostRoutes,
       taken,
       previous: previous?.network,

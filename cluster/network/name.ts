@@ -35,10 +35,13 @@ export function fabricNamespaceOf(clusterName: string, index: number): string {
   return `lateen-${clusterName}-${index}`;
 }
 
-/** The host's link into the fabric: readable, and unique by the hash. */
-export function hostLinkOf(clusterName: string, index: number): string {
-  const readable = clusterName.replaceAll(".", "").slice(0, 7);
-  return `lt-${readable}-${shortHash(`${clusterName}/${index}`, 4)}`;
+/**
+ * The host's link into the fabric: readable, and unique by a hash of the cluster's state folder, so
+ * that clusters of the same name in different homes never take each other's link for their own.
+ */
+export function hostLinkOf(cluster: { name: string; index: number; owner: string }): string {
+  const readable = cluster.name.replaceAll(".", "").slice(0, 7);
+  return `lt-${readable}-${shortHash(`${cluster.owner}/${cluster.index}`, 4)}`;
 }
 
 /** A node's network namespace. */

@@ -13,8 +13,17 @@ const FIRST_NODE_OFFSET = 10;
 /** Limited by the fabric's /24. */
 export const MAX_NODES = 244;
 
-/** The network of the cluster with the given index, 0 … 41; pure arithmetic. */
-export function planCluster(cluster: { name: string; index: number }): ClusterNetwork {
+/** What a cluster's addresses and kernel names are made from. */
+export interface ClusterIdentity {
+  name: string;
+  /** 0 … 41. */
+  index: number;
+  /** Path of the cluster's state folder: tells clusters of the same name apart. */
+  owner: string;
+}
+
+/** The network of the cluster with the given index; pure arithmetic. */
+export function planCluster(cluster: ClusterIdentity): ClusterNetwork {
   const { name, index } = cluster;
   requireDnsName("cluster", name);
   if (!Number.isInteger(index) || index < 0 || index >= CLUSTERS) {
@@ -32,7 +41,7 @@ export function planCluster(cluster: { name: string; index: number }): ClusterNe
     dnsAddress: `10.${services}.0.10`,
     clusterDomain: CLUSTER_DOMAIN,
     fabricNamespace: fabricNamespaceOf(name, index),
-    hostLink: hostLinkOf(name, index),
+    hostLink: hostLinkOf(cluster),
   };
 }
 
@@ -63,6 +72,8 @@ export function planNode(network: ClusterNetwork, index: number): NodePlan {
 /** What a new cluster's ranges must keep clear of. */
 export interface NetworkChoice {
   name: string;
+  /** Path of the cluster's state folder. */
+  owner: string;
   /** What the host routes or has as an address (`readHostRanges`). */
   hostRoutes: readonly HostRange[];
   /** Networks of other clusters in the state folder, running or not. */
@@ -73,7 +84,7 @@ export interface NetworkChoice {
 
 /** The previous network, else the first free one; throws, naming what is in the way. */
 export function chooseClusterNetwork(choice: NetworkChoice): ClusterNetwork {
-  const { name, previous } = choice;
+  const { name, owner, previous } = choice;
   if (previous !== undefined) {
     const conflict = findConflict(previous, choice);
     if (conflict === undefined) return previous;
@@ -84,7 +95,7 @@ export function chooseClusterNetwork(choice: NetworkChoice): ClusterNetwork {
   }
   const conflicts = new Set<string>();
   for (let index = 0; index < CLUSTERS; index++) {
-    const network = planCluster({ name, index });
+    const network = planCluster({ name, index, owner });
     const conflict = findConflict(network, choice);
     if (conflict === undefined) return network;
     conflicts.add(conflict.by);

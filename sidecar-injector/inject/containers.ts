@@ -42,6 +42,9 @@ export function proxyContainer(settings: ProxySettings, bootstrap: string): Cont
       "--concurrency",
       String(settings.concurrency),
       "--disable-hot-restart",
+      // Access logs are there to be read now, not after Envoy's default of ten seconds.
+      "--file-flush-interval-msec",
+      "1000",
       "--drain-time-s",
       String(settings.drainSeconds),
       "--drain-strategy",

@@ -12,7 +12,7 @@ import { namespaceCommand } from "#cluster/network/run-in-namespace.ts";
 
 const execute = promisify(execFile);
 const name = process.argv[2] ?? "";
-const network = planCluster({ name, index: 0 });
+const network = planCluster({ name, index: 0, owner: "/srv/story" });
 const podScript = new URL("./pod-story.ts", import.meta.url).pathname;
 
 async function canReach(from: string | undefined, address: string): Promise<boolean> {
@@ -50,11 +50,13 @@ async function liveThrough(): Promise<object> {
   const taken = await createNode({ network, nodeName: "other", index: 2 }).catch((e: Error) => e);
   const chosen = chooseClusterNetwork({
     name: "other",
+    owner: "/srv/other",
     hostRoutes: await readHostRanges(),
     taken: [],
   });
   const again = chooseClusterNetwork({
     name,
+    owner: "/srv/story",
     hostRoutes: await readHostRanges(),
     taken: [],
     previous: network,

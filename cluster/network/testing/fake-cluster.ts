@@ -27,7 +27,7 @@ const podScript = new URL("./pod-story.ts", import.meta.url).pathname;
 /** Makes the cluster, runs the test and removes everything again. */
 export async function withFakeCluster<R>(test: (cluster: FakeCluster) => Promise<R>): Promise<R> {
   return withFakeHost(async (host) => {
-    const network = planCluster({ name: `lt-h5-${process.pid}`, index: 2 });
+    const network = planCluster({ name: `lt-h5-${process.pid}`, index: 2, owner: "/srv/fake" });
     const call = (action: string) =>
       runInNamespace(host, [clusterScript, JSON.stringify({ network, action })]);
     try {
