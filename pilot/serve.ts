@@ -48,6 +48,16 @@ const VERSION = "0.1.0";
 
 /** Serves until the signal aborts. Once complete, it prints `READY ADDRESS`. */
 export async function servePilot(options: ServeOptions, signal: AbortSignal): Promise<void> {
+  // Waiting for an API server that isn't there yet keeps no process alive by itself.
+  const alive = setInterval(() => undefined, 2 ** 30);
+  try {
+    await serve(options, signal);
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const tls = credentials(options);
   const rejections: Rejection[] = [];
@@ -60,6 +70,7 @@ export async function servePilot(options: ServeOptions, signal: AbortSignal): Pr
   });
   // Sources may run before anything is served; streams see the world only when it is whole.
   await startSources(options, { feed, log, signal });
+  if (signal.aborted) return;
   pusher.start();
   const events = withRejections(metrics, (rejection) => {
     rejections.push(rejection);

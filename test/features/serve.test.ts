@@ -7,10 +7,10 @@ import * as grpc from "@grpc/grpc-js";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { makeTestCertificate } from "#cluster/client/testing/test-certificate.ts";
 import { waitUntil } from "#cluster/client/testing/wait-until.ts";
-import { AdsClient, sidecarNode } from "#test/features/ads-client.ts";
+import { AdsClient, sidecarNode } from "./ads-client.ts";
 import { CLUSTER, VIRTUAL_HOST } from "#pilot/cache/type-url.ts";
-import { servePilot } from "./serve.ts";
-import type { ServeOptions } from "./serve.ts";
+import { servePilot } from "#pilot/serve.ts";
+import type { ServeOptions } from "#pilot/serve.ts";
 
 const WORLD = `
 apiVersion: v1
