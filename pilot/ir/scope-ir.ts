@@ -15,7 +15,7 @@ export interface IrProblem {
 }
 
 /**
- * Each list is sorted by name and made when it is first read, so that a proxy which asks for
+ * Each list has a stable order and is made when it is first read, so that a proxy which asks for
  * endpoints costs no routes. A node that has not changed since the last translation is the same
  * object: comparing by identity finds what to send.
  */

@@ -5,6 +5,7 @@
  * caches by that.
  */
 
+import { cached } from "./cached.ts";
 import { type Change, keyOfChange } from "./change.ts";
 import { DEFAULT_MESH, type MeshConfig } from "./mesh-config.ts";
 import { type Hostname, type ObjectKey, resolveHost } from "./name.ts";
@@ -101,15 +102,14 @@ function emptyContext(mesh: MeshConfig): PushContext {
 }
 
 /** Host names that a VirtualService or DestinationRule is about, in full. */
-export function hostsOf(
-  object: VirtualService | DestinationRule,
-  clusterDomain: string,
-): Hostname[] {
-  const hosts = object.kind === "VirtualService" ? (object.spec.hosts ?? []) : [object.spec.host];
-  return [
-    ...new Set(hosts.map((host) => resolveHost(host ?? "", object.namespace, clusterDomain))),
-  ];
-}
+export const hostsOf = cached(
+  (object: VirtualService | DestinationRule, clusterDomain: string): readonly Hostname[] => {
+    const hosts = object.kind === "VirtualService" ? (object.spec.hosts ?? []) : [object.spec.host];
+    return [
+      ...new Set(hosts.map((host) => resolveHost(host ?? "", object.namespace, clusterDomain))),
+    ];
+  },
+);
 
 /** Gateways that a VirtualService is bound to, `mesh` or `namespace/name`; none means `mesh`. */
 export function gatewaysOf(object: VirtualService, names = object.spec.gateways ?? []): string[] {
@@ -133,7 +133,7 @@ function labelNamesOf(object: VirtualService | DestinationRule): string[] {
 }
 
 function emptyIndexes(mesh: MeshConfig): Indexes {
-  const hosts = (object: VirtualService | DestinationRule): string[] =>
+  const hosts = (object: VirtualService | DestinationRule): readonly string[] =>
     hostsOf(object, mesh.clusterDomain);
   return {
     services: emptyIndex(all<Service>(compareServices)),

@@ -13,21 +13,17 @@ import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import type { ClientTls } from "#pilot/ir/tls.ts";
 import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
-import {
-  type EndpointSet,
-  type Service,
-  type ServicePort,
-  compareText,
-} from "#pilot/model/object.ts";
+import type { EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleServices } from "#pilot/model/visible.ts";
-import { type MergedRule, type RuleSubset, policyFor, ruleFor } from "./destination-rule.ts";
+import { policyFor, ruleFor } from "./destination-rule.ts";
+import type { MergedRule, RuleSubset } from "./merged-rule.ts";
 import { buildAssignment, endpointSetsOf, singleEndpoint } from "./endpoints.ts";
 import { type Translated, guarded, originOf, reporter, warn } from "./result.ts";
 import { applyPolicy, clientTls } from "./traffic-policy.ts";
 
-/** All clusters of an outbound scope, by name. */
+/** All clusters of an outbound scope: the two that every proxy has, then by host. */
 export function translateClusters(
   context: PushContext,
   scope: OutboundScope,
@@ -44,7 +40,6 @@ export function translateClusters(
     clusters.push(...made.value);
     problems.push(...made.problems);
   }
-  clusters.sort((left, right) => compareText(left.name, right.name));
   return { value: clusters, problems };
 }
 

@@ -1,8 +1,8 @@
 /** Which DestinationRule applies to a service for a class of clients, and what it says for a port. */
 
-import type { Subset, TrafficPolicy } from "#crds/types/networking-v1.ts";
+import type { TrafficPolicy } from "#crds/types/networking-v1.ts";
 import { cached } from "#pilot/model/cached.ts";
-import { isWildcard, wildcardsOf } from "#pilot/model/host.ts";
+import { wildcardsOf } from "#pilot/model/host.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
@@ -11,20 +11,8 @@ import { type ObjectIndex, lookup } from "#pilot/model/object-index.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { ProxyScope } from "#pilot/model/scope.ts";
 import { isRuleVisible } from "#pilot/model/visibility.ts";
-
-export interface RuleSubset {
-  readonly subset: Subset;
-  /** The rule that it is written in, and where. */
-  readonly rule: DestinationRule;
-  readonly path: string;
-}
-
-/** Rules of one host put together: policies of the oldest that has some, subsets of all. */
-export interface MergedRule {
-  readonly rules: readonly DestinationRule[];
-  readonly policy?: { readonly rule: DestinationRule; readonly value: TrafficPolicy };
-  readonly subsets: readonly RuleSubset[];
-}
+import { epochOf } from "./epoch.ts";
+import type { MergedRule, RuleSubset } from "./merged-rule.ts";
 
 /** The rule for a service's host, the same object as long as its DestinationRules are the same. */
 export function ruleFor(
@@ -32,7 +20,10 @@ export function ruleFor(
   scope: ProxyScope,
   service: Service,
 ): MergedRule | undefined {
-  return findRule(
+  const { rules } = epochOf(context, scope);
+  const known = rules.get(service);
+  if (known !== undefined || rules.has(service)) return known;
+  const rule = findRule(
     context.indexes.destinationRulesByHost,
     context.mesh,
     service.host,
@@ -40,6 +31,8 @@ export function ruleFor(
     service.namespace,
     scope.labels,
   );
+  rules.set(service, rule);
+  return rule;
 }
 
 /**
@@ -54,7 +47,7 @@ function findRule(
   serviceNamespace: string,
   labels: Labels,
 ): MergedRule | undefined {
-  const names = isWildcard(host) ? [host, ...wildcardsOf(host)] : [host, ...wildcardsOf(host)];
+  const names = [host, ...wildcardsOf(host)];
   for (const namespace of new Set([clientNamespace, serviceNamespace, mesh.rootNamespace])) {
     for (const name of names) {
       const all = lookup(index, name);

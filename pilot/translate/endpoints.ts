@@ -23,7 +23,9 @@ import { lookup } from "#pilot/model/object-index.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { type VisibleServices, visibleServices } from "#pilot/model/visible.ts";
-import { type MergedRule, type RuleSubset, policyFor, ruleFor } from "./destination-rule.ts";
+import { policyFor, ruleFor } from "./destination-rule.ts";
+import { epochOf } from "./epoch.ts";
+import type { MergedRule, RuleSubset } from "./merged-rule.ts";
 import { originOf } from "./result.ts";
 
 /** One assignment for each cluster of the scope whose endpoints are told by discovery. */
@@ -32,10 +34,8 @@ export function translateEndpoints(
   scope: OutboundScope,
   visible: VisibleServices = visibleServices(context, scope),
 ): EndpointAssignment[] {
-  const assignments = visible.list.flatMap((service) =>
-    endpointsOfService(context, scope, service),
-  );
-  return assignments.toSorted((left, right) => compareText(left.cluster, right.cluster));
+  const known = epochOf(context, scope).endpoints;
+  return visible.list.flatMap((service) => endpointsOfService(context, scope, service, known));
 }
 
 /** The assignments of one service: what an endpoint change needs, and nothing else. */
@@ -43,16 +43,22 @@ export function endpointsOfService(
   context: PushContext,
   scope: OutboundScope,
   service: Service,
+  known = epochOf(context, scope).endpoints,
 ): readonly EndpointAssignment[] {
   if (service.resolution !== "discovery") return [];
+  const sets = endpointSetsOf(context, service);
+  const entry = known.get(service);
+  if (entry !== undefined && entry.sets === sets) return entry.assignments;
   const rule = ruleFor(context, scope, service);
-  return assignmentsOf(
+  const assignments = assignmentsOf(
     service,
-    endpointSetsOf(context, service),
+    sets,
     rule,
     context.mesh,
     usesLocality(rule, context.mesh) ? localityText(scope.locality) : "",
   );
+  known.set(service, { sets, assignments });
+  return assignments;
 }
 
 /** Endpoint sets of a service; those of the same host in another namespace are another service's. */

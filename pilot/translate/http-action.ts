@@ -20,7 +20,8 @@ import type {
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import { type Hostname, type ObjectKey, resolveHost } from "#pilot/model/name.ts";
 import type { Service } from "#pilot/model/object.ts";
-import { type MergedRule, policyFor } from "./destination-rule.ts";
+import { policyFor } from "./destination-rule.ts";
+import type { MergedRule } from "./merged-rule.ts";
 import { durationMs, fraction, regexProblem } from "./fields.ts";
 import { headerChanges } from "./header-operations.ts";
 import { type Reporter, error, originOf, warn } from "./result.ts";

@@ -7,7 +7,7 @@ import { cached } from "#pilot/model/cached.ts";
 import { isWildcard, covers, wildcardsOf } from "#pilot/model/host.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
-import type { Service, VirtualService } from "#pilot/model/object.ts";
+import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
 import { listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
@@ -16,9 +16,11 @@ import {
   visibleServices,
   visibleVirtualServices,
 } from "#pilot/model/visible.ts";
-import { type MergedRule, policyFor, ruleFor } from "./destination-rule.ts";
+import { policyFor, ruleFor } from "./destination-rule.ts";
+import type { MergedRule } from "./merged-rule.ts";
 import { domainsOf } from "./domains.ts";
-import { routesOf } from "./http-route.ts";
+import { type HostEntry, epochOf } from "./epoch.ts";
+import { readsElsewhere, routesOf } from "./http-route.ts";
 import { reporter, type Translated, originOf } from "./result.ts";
 import { retryPolicy } from "./retry.ts";
 import { hashPolicies } from "./traffic-policy.ts";
@@ -52,6 +54,7 @@ export const httpPorts = cached((visible: VisibleServices): HttpPorts => {
 /** The rule of each host: the oldest that names it. Later ones are told that they are shadowed. */
 interface RuleIndex {
   readonly byHost: ReadonlyMap<string, VirtualService>;
+  readonly hasWildcards: boolean;
   readonly problems: readonly IrProblem[];
 }
 
@@ -78,45 +81,66 @@ function ruleIndex(rules: readonly VirtualService[], clusterDomain: string): Rul
       }
     }
   }
-  const index = { byHost, problems };
+  const hasWildcards = [...byHost.keys()].some(isWildcard);
+  const index = { byHost, hasWildcards, problems };
   indexOwners.set(rules, index);
   return index;
 }
 
-/** Virtual hosts of a port with every domain in one place only; services in the order of hosts. */
+/** Virtual hosts of a port, by name, with every domain in one place only. */
 export function virtualHostsOfPort(
   context: PushContext,
   scope: OutboundScope,
   port: number,
 ): Translated<readonly VirtualHost[]> {
   const visible = visibleServices(context, scope);
-  const ports = httpPorts(visible);
-  const services = ports.byPort.get(port) ?? [];
+  const services = httpPorts(visible).byPort.get(port) ?? [];
   const rules = visibleVirtualServices(context, scope);
   const index = ruleIndex(rules, context.mesh.clusterDomain);
   const problems: IrProblem[] = [...index.problems];
-  const taken = new Set<string>();
   const hosts: VirtualHost[] = [];
-  const add = (host: VirtualHost): void => {
-    const free = host.domains.filter((domain) => !taken.has(domain.toLowerCase()));
-    for (const domain of free) taken.add(domain.toLowerCase());
-    if (free.length > 0) hosts.push(withDomains(host, free));
-  };
   for (const made of hostsOfRules(context, scope, { rules, services, port, index })) {
     problems.push(...made.problems);
-    for (const host of made.value) add(host);
+    hosts.push(...made.value);
   }
+  const { hosts: known } = epochOf(context, scope);
   for (const service of services) {
-    const made = serviceVirtualHost(context, scope, service, port);
+    const made = hostOfService(context, scope, { service, port, index, known });
     problems.push(...made.problems);
-    add(made.value);
+    hosts.push(made.value);
   }
-  hosts.sort((left, right) => (left.name < right.name ? -1 : 1));
-  return { value: hosts, problems };
+  const places = arrange(
+    visible,
+    hosts.map((host) => host.name),
+    hosts.map((host) => host.domains),
+  );
+  const value = places.map(({ at, domains }) => withDomains(hosts[at]!, domains));
+  return { value, problems };
 }
 
+/** The order of virtual hosts by name, and the domains that no earlier one has taken. */
+const arrange = cached(
+  (
+    _visible: VisibleServices,
+    names: readonly string[],
+    domains: readonly (readonly string[])[],
+  ): readonly { readonly at: number; readonly domains: readonly string[] }[] => {
+    const taken = new Set<string>();
+    const places = domains.map((own, at) => {
+      const free = own.filter((domain) => !taken.has(domain.toLowerCase()));
+      for (const domain of free) taken.add(domain.toLowerCase());
+      return { at, domains: free.length === own.length ? own : free };
+    });
+    const nameAt = (at: number): string => names[at] ?? "";
+    return places
+      .filter((place) => place.domains.length > 0)
+      .toSorted((left, right) => compareText(nameAt(left.at), nameAt(right.at)));
+  },
+  64,
+);
+
 const withDomains = cached((host: VirtualHost, domains: readonly string[]): VirtualHost =>
-  domains.length === host.domains.length ? host : { ...host, domains },
+  domains === host.domains ? host : { ...host, domains },
 );
 
 interface RulesOfPort {
@@ -171,21 +195,61 @@ export function serviceVirtualHost(
   service: Service,
   port: number,
 ): Translated<VirtualHost> {
-  const visible = visibleServices(context, scope);
-  const aliases = httpPorts(visible).aliases.get(service.host) ?? NO_ALIASES;
-  const rules = visibleVirtualServices(context, scope);
-  const { byHost } = ruleIndex(rules, context.mesh.clusterDomain);
-  const rule = [service.host, ...wildcardsOf(service.host)]
-    .map((name) => byHost.get(name))
+  const index = ruleIndex(visibleVirtualServices(context, scope), context.mesh.clusterDomain);
+  const { hosts: known } = epochOf(context, scope);
+  return hostOfService(context, scope, { service, port, index, known });
+}
+
+interface HostInput {
+  readonly service: Service;
+  readonly port: number;
+  readonly index: RuleIndex;
+  readonly known: Map<Service, Map<number, HostEntry>>;
+}
+
+function hostOfService(
+  context: PushContext,
+  scope: OutboundScope,
+  { service, port, index, known }: HostInput,
+): Translated<VirtualHost> {
+  const rule = ruleOfHost(index, service.host);
+  const isStable = rule === undefined || !readsElsewhere(rule);
+  const ports = known.get(service) ?? new Map<number, HostEntry>();
+  known.set(service, ports);
+  const entry = ports.get(port);
+  if (isStable && entry !== undefined && entry.rule === rule) return entry.host;
+  const host = buildServiceHost(context, scope, { service, port, rule });
+  if (isStable) ports.set(port, { rule, host });
+  return host;
+}
+
+function ruleOfHost(index: RuleIndex, host: Hostname): VirtualService | undefined {
+  const exact = index.byHost.get(host);
+  if (exact !== undefined || !index.hasWildcards) return exact;
+  return wildcardsOf(host)
+    .map((name) => index.byHost.get(name))
     .find((one) => one !== undefined);
+}
+
+function buildServiceHost(
+  context: PushContext,
+  scope: OutboundScope,
+  at: {
+    readonly service: Service;
+    readonly port: number;
+    readonly rule: VirtualService | undefined;
+  },
+): Translated<VirtualHost> {
+  const { service, port, rule } = at;
+  const aliases =
+    httpPorts(visibleServices(context, scope)).aliases.get(service.host) ?? NO_ALIASES;
   const routed =
     rule === undefined ? undefined : routesOf(context, scope, rule, { gateways: MESH, port });
   const empty = routed === undefined || routed.value.length === 0;
   const host = plainHost(
     service,
     port,
-    aliases,
-    scope.namespace,
+    domainsIn(service, aliases, scope.namespace, context.mesh.clusterDomain),
     context.mesh,
     empty ? undefined : rule,
     empty ? undefined : routed.value,
@@ -194,21 +258,31 @@ export function serviceVirtualHost(
   return { value: host, problems: routed?.problems ?? [] };
 }
 
+/** The list keeps its identity, by which hosts that differ in routes only keep their places. */
+const domainsIn = cached(
+  (
+    service: Service,
+    aliases: readonly Hostname[],
+    namespace: string,
+    clusterDomain: string,
+  ): readonly string[] => domainsOf(service, aliases, { namespace, clusterDomain }),
+  1024,
+);
+
 const NO_ALIASES: readonly Hostname[] = [];
 
 const plainHost = cached(
   (
     service: Service,
     port: number,
-    aliases: readonly Hostname[],
-    namespace: string,
+    domains: readonly string[],
     mesh: MeshConfig,
     rule: VirtualService | undefined,
     routes: readonly Route[] | undefined,
     destinationRule: MergedRule | undefined,
   ): VirtualHost => ({
     name: `${service.host}:${port}`,
-    domains: domainsOf(service, aliases, { namespace, clusterDomain: mesh.clusterDomain }),
+    domains,
     routes: routes ?? [straightTo(service, port, mesh, destinationRule)],
     requireTls: false,
     origins: [
