@@ -1,11 +1,9 @@
 /**
- * The IR as Envoy's resources.
- *
- * Messages are in protobuf's JSON mapping with lowerCamelCase names, ready for an encoder: a Duration
- * is `"1.500s"`, wrappers (UInt32Value, …) are bare values, enums are names, bytes are base64, a Struct
- * is the plain object, and an Any is the message with `"@type": "type.googleapis.com/<full name>"`
- * beside its fields. Messages are immutable, and an unchanged IR node gives the same resource object
- * again: encoders may cache bytes by its identity.
+ * The IR as Envoy's resources. Messages are in protobuf's JSON mapping with lowerCamelCase names,
+ * ready for an encoder: a Duration is `"1.500s"`, wrappers (UInt32Value, …) are bare values, enums
+ * are names, bytes are base64, a Struct is the plain object, and an Any is the message with
+ * `"@type": "type.googleapis.com/<full name>"` beside its fields. Messages are immutable, and an
+ * unchanged IR node gives the same resource object again: encoders may cache bytes by its identity.
  */
 
 import type { Cluster } from "#pilot/ir/cluster.ts";
@@ -31,7 +29,9 @@ export interface EnvoyResource {
   readonly origins: readonly Origin[];
 }
 
-/** How virtual hosts travel: inside their RouteConfiguration, or by themselves (VHDS, delta only). */
+/**
+ * How virtual hosts travel: inside their RouteConfiguration, or by themselves (VHDS, delta only).
+ */
 export type VirtualHostDelivery = "inline" | "discovered";
 
 export function buildResources(

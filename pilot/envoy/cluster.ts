@@ -134,7 +134,9 @@ function outlierDetection(spec: OutlierDetection): object {
   });
 }
 
-/** Without a server name of its own, TLS asks for the request's host and expects its certificate. */
+/**
+ * Without a server name of its own, TLS asks for the request's host and expects its certificate.
+ */
 function protocolOptions({ http, tls }: Cluster): object {
   const auto = tls?.autoServerName === true;
   if (http === undefined && !auto) return {};

@@ -1,4 +1,6 @@
-/** `filter_metadata.istio`: what istioctl and access logs read about where a resource comes from. */
+/**
+ * `filter_metadata.istio`: what istioctl and access logs read about where a resource comes from.
+ */
 
 import type { Origin } from "#pilot/ir/origin.ts";
 

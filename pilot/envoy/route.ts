@@ -22,7 +22,9 @@ import { stringMatcher } from "./string-matcher.ts";
 
 const MAX_BODY_BYTES = 1_048_576;
 
-/** Whose routes: those at the workload itself are limited by streams, the others by gRPC timeouts. */
+/**
+ * Whose routes: those at the workload itself are limited by streams, the others by gRPC timeouts.
+ */
 export type RouteSide = "outbound" | "inbound";
 
 export function buildRouteConfiguration(

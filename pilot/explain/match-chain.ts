@@ -1,4 +1,6 @@
-/** Connections through a listener's filter chains, in the order in which Envoy narrows them down. */
+/**
+ * Connections through a listener's filter chains, in the order in which Envoy narrows them down.
+ */
 
 import type { FilterChain, Listener } from "#pilot/ir/listener.ts";
 

@@ -21,8 +21,8 @@ export interface Request {
 }
 
 /**
- * The virtual host of a Host header: the exact name, then the longest wildcard before, then behind a
- * name, then `*` (Envoy, "VirtualHost.domains").
+ * The virtual host of a Host header: the exact name, then the longest wildcard before, then behind
+ * a name, then `*` (Envoy, "VirtualHost.domains").
  */
 export function matchVirtualHost(
   configuration: RouteConfiguration,

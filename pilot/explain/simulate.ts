@@ -32,7 +32,9 @@ export interface Outcome {
   readonly route?: Route;
   /** Cluster → share of 1. */
   readonly clusters: Readonly<Record<string, number>>;
-  /** Why the call fails before any cluster: `404`, `301`, `closed`, `protocol error`, or a status. */
+  /**
+   * Why the call fails before any cluster: `404`, `301`, `closed`, `protocol error`, or a status.
+   */
   readonly error?: string;
   readonly origins: readonly Origin[];
 }

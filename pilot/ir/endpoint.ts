@@ -9,7 +9,10 @@ export interface Endpoint {
   readonly port: number;
   readonly weight: number;
   readonly health: "healthy" | "unhealthy" | "draining";
-  /** `workload;namespace;canonical-name;canonical-revision;cluster`, as access logs and stats read it. */
+  /**
+   * `workload;namespace;canonical-name;canonical-revision;cluster`, as access logs and stats read
+   * it.
+   */
   readonly workload: string;
   /** The peer accepts the mesh's mutual TLS. */
   readonly meshTls: boolean;

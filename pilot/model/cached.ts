@@ -2,8 +2,9 @@
 
 /**
  * `build` with a memory that hangs off its first argument and dies with it. Inputs are compared by
- * identity, lists element by element; a function so wrapped sees nothing but its inputs, so it cannot
- * be wrong about what it depends on. At most `variants` results are kept for one owner, newest first.
+ * identity, lists element by element; a function so wrapped sees nothing but its inputs, so it
+ * cannot be wrong about what it depends on. At most `variants` results are kept for one owner,
+ * newest first.
  */
 export function cached<O extends object, A extends readonly unknown[], R>(
   build: (owner: O, ...inputs: A) => R,

@@ -3,8 +3,8 @@
 import { isIP } from "node:net";
 
 /**
- * The canonical text of an address or CIDR: bits behind the prefix are cleared, a single address keeps
- * no prefix. Undefined for anything else.
+ * The canonical text of an address or CIDR: bits behind the prefix are cleared, a single address
+ * keeps no prefix. Undefined for anything else.
  */
 export function canonicalCidr(text: string): string | undefined {
   const [address = "", length, ...rest] = text.split("/");
@@ -28,7 +28,9 @@ function bytesOfV4(address: string): number[] {
   return address.split(".").map(Number);
 }
 
-/** URL parsing compresses and lower-cases IPv6 the way RFC 5952 wants; here it is expanded again. */
+/**
+ * URL parsing compresses and lower-cases IPv6 the way RFC 5952 wants; here it is expanded again.
+ */
 function bytesOfV6(address: string): number[] {
   const zoneless = address.split("%")[0] ?? address;
   const [head = "", tail] = zoneless.split("::");

@@ -31,11 +31,3 @@ export function wildcardsOf(host: Hostname): string[] {
   if (host !== "*") wildcards.push("*");
   return wildcards;
 }
-
-/** Exact names before wildcards, longer before shorter, then alphabetical (Istio's `host.Names`). */
-export function compareSpecificity(left: string, right: string): number {
-  const leftWild = isWildcard(left);
-  if (leftWild !== isWildcard(right)) return leftWild ? 1 : -1;
-  if (left.length !== right.length) return right.length - left.length;
-  return left < right ? -1 : left > right ? 1 : 0;
-}

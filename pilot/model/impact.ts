@@ -14,8 +14,9 @@ const EVERYTHING: readonly IrList[] = ["clusters", "listeners", "routes", "endpo
 const NOTHING: readonly IrList[] = [];
 
 /**
- * The lists of a scope that may differ after a change; a list that isn't named is certainly the same.
- * `previous` and `next` are the worlds before and after it (or after the batch that holds it).
+ * The lists of a scope that may differ after a change; a list that isn't named is certainly the
+ * same. `previous` and `next` are the worlds before and after it (or after the batch that holds
+ * it).
  */
 export function impactOf(
   change: Change,
@@ -38,8 +39,8 @@ export function impactOf(
 }
 
 /**
- * Whether proxies may belong to other scopes after a change: call `scopesOf` again, for all of them or
- * for those with one of these addresses.
+ * Whether proxies may belong to other scopes after a change: call `scopesOf` again, for all of them
+ * or for those with one of these addresses.
  */
 export function movedBy(
   change: Change,

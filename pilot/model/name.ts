@@ -3,17 +3,14 @@
 /** `Kind/namespace/name`: one object of the world; cluster-scoped kinds have an empty namespace. */
 export type ObjectKey = string & { readonly brand: "ObjectKey" };
 
-/** A DNS name as the mesh addresses it, lower case: `reviews.default.svc.cluster.local`, `*.example.org`. */
+/**
+ * A DNS name as the mesh addresses it, lower case: `reviews.default.svc.cluster.local`,
+ * `*.example.org`.
+ */
 export type Hostname = string & { readonly brand: "Hostname" };
 
 export function objectKey(kind: string, namespace: string, name: string): ObjectKey {
   return `${kind}/${namespace}/${name}` as ObjectKey;
-}
-
-/** The parts of an ObjectKey; the name keeps any further slash. */
-export function partsOfKey(key: ObjectKey): { kind: string; namespace: string; name: string } {
-  const [kind = "", namespace = "", ...name] = key.split("/");
-  return { kind, namespace, name: name.join("/") };
 }
 
 /** Host names are compared without case (RFC 4343) and without the root's dot. */
@@ -23,8 +20,8 @@ export function hostname(text: string): Hostname {
 }
 
 /**
- * A host of a configuration object as a full name: a name without a dot is a service of the object's
- * own namespace (Istio, "VirtualService: short names").
+ * A host of a configuration object as a full name: a name without a dot is a service of the
+ * object's own namespace (Istio, "VirtualService: short names").
  */
 export function resolveHost(text: string, namespace: string, clusterDomain: string): Hostname {
   if (text.includes(".") || text.startsWith("*") || text.includes(":")) return hostname(text);

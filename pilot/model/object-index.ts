@@ -24,7 +24,10 @@ export function lookup<T>(index: ObjectIndex<T>, key: string): readonly T[] {
   return index.lists.get(key) ?? NONE;
 }
 
-/** The index after some objects were replaced: removed ones leave all their keys, added ones come in. */
+/**
+ * The index after some objects were replaced: removed ones leave all their keys, added ones come
+ * in.
+ */
 export function reindex<T extends object>(
   index: ObjectIndex<T>,
   removed: readonly T[],

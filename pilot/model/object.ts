@@ -1,4 +1,6 @@
-/** The nouns of the mesh, free of any platform. All are immutable once they are in a PushContext. */
+/**
+ * The nouns of the mesh, free of any platform. All are immutable once they are in a PushContext.
+ */
 
 import type {
   DestinationRuleSpec,
@@ -24,7 +26,10 @@ export interface ConfigSpecs {
 
 export type ConfigKind = keyof ConfigSpecs;
 
-/** One configuration object. Field paths of problems and origins start at the object: `spec.http[0]`. */
+/**
+ * One configuration object. Field paths of problems and origins start at the object:
+ * `spec.http[0]`.
+ */
 export interface ConfigObject<K extends ConfigKind = ConfigKind> {
   readonly kind: K;
   readonly key: ObjectKey;

@@ -34,7 +34,9 @@ export class PersistentMap<V> {
     return this.#shards[shardOf(key)]?.has(key) ?? false;
   }
 
-  /** A map with these entries put in place; `undefined` removes. Nothing to change gives this map. */
+  /**
+   * A map with these entries put in place; `undefined` removes. Nothing to change gives this map.
+   */
   with(entries: Iterable<readonly [string, V | undefined]>): PersistentMap<V> {
     const shards = [...this.#shards];
     const copies = new Map<number, Map<string, V>>();

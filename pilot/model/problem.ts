@@ -2,7 +2,10 @@
 
 import type { ObjectKey } from "./name.ts";
 
-/** `error`: the part at `path` has no effect; `warning`: it has, but perhaps not the one that is meant. */
+/**
+ * `error`: the part at `path` has no effect; `warning`: it has, but perhaps not the one that is
+ * meant.
+ */
 export interface Problem {
   readonly object: ObjectKey;
   /** JSON path from the object, for example `spec.http[0].route[1].weight`. */

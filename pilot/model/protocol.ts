@@ -38,7 +38,9 @@ const BY_APP_PROTOCOL = new Map<string, Protocol>([
 /** SMTP, DNS, MySQL and MongoDB speak server first: sniffing would wait for nothing. */
 const SERVER_FIRST_PORTS = new Set([25, 53, 3306, 27017]);
 
-/** A protocol's own name, any case (`ServiceEntry.ports[].protocol`, `Gateway`); unknown is `Auto`. */
+/**
+ * A protocol's own name, any case (`ServiceEntry.ports[].protocol`, `Gateway`); unknown is `Auto`.
+ */
 export function parseProtocol(text: string | undefined): Protocol {
   return BY_NAME.get((text ?? "").toLowerCase()) ?? "Auto";
 }

@@ -1,8 +1,8 @@
 /**
- * PushContext: the world at one moment, immutable and indexed for translation. A new one is made from
- * the last by a set of changes and shares everything that did not change, so its cost grows with the
- * changes. Lists in indexes keep their identity until one of their objects changes: translation
- * caches by that.
+ * PushContext: the world at one moment, immutable and indexed for translation. A new one is made
+ * from the last by a set of changes and shares everything that did not change, so its cost grows
+ * with the changes. Lists in indexes keep their identity until one of their objects changes:
+ * translation caches by that.
  */
 
 import { cached } from "./cached.ts";
@@ -25,7 +25,9 @@ import {
 import { type IndexSpec, type ObjectIndex, emptyIndex, lookup, reindex } from "./object-index.ts";
 import { PersistentMap } from "./persistent-map.ts";
 
-/** What each index holds; its key is in the name. `ALL` is the one key of the lists of everything. */
+/**
+ * What each index holds; its key is in the name. `ALL` is the one key of the lists of everything.
+ */
 interface Indexed {
   services: Service;
   servicesByHost: Service;
@@ -54,12 +56,17 @@ export interface PushContext {
   readonly indexes: Indexes;
 }
 
-/** The world that a list of changes makes out of nothing; their order does not matter per object. */
+/**
+ * The world that a list of changes makes out of nothing; their order does not matter per object.
+ */
 export function createPushContext(changes: Iterable<Change>): PushContext {
   return updatePushContext(emptyContext(DEFAULT_MESH), changes);
 }
 
-/** The next world. Changes of the same object: the last wins. Nothing changed gives the same context. */
+/**
+ * The next world. Changes of the same object: the last wins. Nothing changed gives the same
+ * context.
+ */
 export function updatePushContext(previous: PushContext, changes: Iterable<Change>): PushContext {
   const last = new Map<ObjectKey, ModelObject | undefined>();
   for (const change of changes) {

@@ -1,7 +1,7 @@
 /**
  * Classes of proxies. A scope holds *everything* of a proxy that translation may read; so two
- * proxies with an equal scope key get the same bytes, and a connecting proxy whose scopes exist costs
- * nothing to configure.
+ * proxies with an equal scope key get the same bytes, and a connecting proxy whose scopes exist
+ * costs nothing to configure.
  */
 
 import { matchesAll } from "./labels.ts";
@@ -44,7 +44,9 @@ export interface ServiceTarget {
   readonly targetPort: number;
 }
 
-/** What a proxy does for its own workload: inbound listeners, or a gateway's listeners and routes. */
+/**
+ * What a proxy does for its own workload: inbound listeners, or a gateway's listeners and routes.
+ */
 export interface WorkloadScope {
   readonly kind: "workload";
   readonly key: ScopeKey;
@@ -100,8 +102,8 @@ function keyOf(content: object): ScopeKey {
 }
 
 /**
- * The Sidecar of a proxy: the oldest of its namespace that selects it, else the oldest there without
- * a selector, else that of the root namespace (Istio, "Sidecar").
+ * The Sidecar of a proxy: the oldest of its namespace that selects it, else the oldest there
+ * without a selector, else that of the root namespace (Istio, "Sidecar").
  */
 function sidecarOf(context: PushContext, proxy: Proxy): Sidecar | undefined {
   const own = lookup(context.indexes.sidecarsByNamespace, proxy.namespace);
@@ -114,7 +116,9 @@ function sidecarOf(context: PushContext, proxy: Proxy): Sidecar | undefined {
   );
 }
 
-/** Chains of an ingress without a bind are named by the instance's address, and targets may be it. */
+/**
+ * Chains of an ingress without a bind are named by the instance's address, and targets may be it.
+ */
 function needsAddress(sidecar: Sidecar): boolean {
   return (sidecar.spec.ingress ?? []).some(
     (listener) =>

@@ -1,4 +1,7 @@
-/** What one scope sees of the world: services by host, and routing rules, after exportTo and Sidecar. */
+/**
+ * What one scope sees of the world: services by host, and routing rules, after exportTo and
+ * Sidecar.
+ */
 
 import { cached } from "./cached.ts";
 import { egressListeners, importsRule, importsService } from "./egress.ts";

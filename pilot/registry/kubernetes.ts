@@ -199,7 +199,9 @@ function convertEndpoint(
   };
 }
 
-/** discovery/v1: unknown conditions count as ready; a terminating endpoint that serves is drained. */
+/**
+ * discovery/v1: unknown conditions count as ready; a terminating endpoint that serves is drained.
+ */
 function healthOf(conditions: discovery.EndpointConditions): Health {
   if (conditions.ready !== false) return "healthy";
   return conditions.terminating === true && conditions.serving === true ? "draining" : "unhealthy";

@@ -1,21 +1,13 @@
 /**
- * Objects of a platform in, changes of the model out. It keeps what has to be joined (pods and nodes
- * with EndpointSlices, workloads with ServiceEntries) and nothing else; feeding it the same objects in
- * any order leads to the same model.
+ * Objects of a platform in, changes of the model out. It keeps what has to be joined (pods and
+ * nodes with EndpointSlices, workloads with ServiceEntries) and nothing else; feeding it the same
+ * objects in any order leads to the same model.
  */
 
 import type { KubeObject } from "#cluster/api/meta.ts";
 import type * as core from "#cluster/api/generated/core-v1.ts";
 import type * as discovery from "#cluster/api/generated/discovery-v1.ts";
-import {
-  CONFIG_MAPS,
-  ENDPOINT_SLICES,
-  NAMESPACES,
-  NODES,
-  PODS,
-  type Resource,
-  SERVICES,
-} from "#cluster/api/resources.ts";
+import type { Resource } from "#cluster/api/resources.ts";
 import type { Change } from "#pilot/model/change.ts";
 import { DEFAULT_MESH, type MeshConfig } from "#pilot/model/mesh-config.ts";
 import { type ObjectKey, objectKey } from "#pilot/model/name.ts";
@@ -41,22 +33,6 @@ export interface PlatformEvent {
   readonly type: "upsert" | "delete";
   readonly object: KubeObject;
 }
-
-/** Built-in kinds that a registry wants to hear of; and all of `networking.istio.io/v1`. */
-export const WATCHED_RESOURCES: readonly Resource[] = [
-  SERVICES,
-  ENDPOINT_SLICES,
-  PODS,
-  NODES,
-  NAMESPACES,
-  CONFIG_MAPS,
-].map(({ group, version, plural, kind, namespaced }) => ({
-  group,
-  version,
-  plural,
-  kind,
-  namespaced,
-}));
 
 /** Custom resources that a registry wants to hear of. */
 export const WATCHED_CONFIG: readonly Resource[] = (

@@ -71,8 +71,8 @@ function resolutionOf(entry: ServiceEntry): Resolution {
 }
 
 /**
- * The endpoints of each host: those written in the entry, or the workloads that it selects, or, with
- * DNS and none of either, the host itself.
+ * The endpoints of each host: those written in the entry, or the workloads that it selects, or,
+ * with DNS and none of either, the host itself.
  */
 export function endpointsOfServiceEntry(
   entry: ServiceEntry,

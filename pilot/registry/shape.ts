@@ -1,9 +1,9 @@
 /** Whether untyped data has the shape that a type promises. */
 
 /**
- * `count` is a whole number from 0, `port` one from 1 to 65535. One-element lists are lists, `oneOf`
- * is a choice of values, objects are objects: a field's name with `!` must be there, `*` stands for
- * every other name.
+ * `count` is a whole number from 0, `port` one from 1 to 65535. One-element lists are lists,
+ * `oneOf` is a choice of values, objects are objects: a field's name with `!` must be there, `*`
+ * stands for every other name.
  */
 export type Shape =
   | "text"

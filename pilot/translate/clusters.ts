@@ -1,4 +1,6 @@
-/** Outbound clusters: one for each port of each visible service, and for each subset of its rule. */
+/**
+ * Outbound clusters: one for each port of each visible service, and for each subset of its rule.
+ */
 
 import type { ClientTLSSettings } from "#crds/types/networking-v1.ts";
 import { type Cluster, type Discovery, UNLIMITED } from "#pilot/ir/cluster.ts";

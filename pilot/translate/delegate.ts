@@ -1,4 +1,7 @@
-/** Rules that go on in another VirtualService (Istio, "Delegate"): root rules × the delegate's rules. */
+/**
+ * Rules that go on in another VirtualService (Istio, "Delegate"): root rules × the delegate's
+ * rules.
+ */
 
 import type { HTTPMatchRequest, HTTPRoute, StringMatch } from "#crds/types/networking-v1.ts";
 import { type ObjectKey, objectKey } from "#pilot/model/name.ts";

@@ -1,4 +1,6 @@
-/** Which DestinationRule applies to a service for a class of clients, and what it says for a port. */
+/**
+ * Which DestinationRule applies to a service for a class of clients, and what it says for a port.
+ */
 
 import type { TrafficPolicy } from "#crds/types/networking-v1.ts";
 import { cached } from "#pilot/model/cached.ts";

@@ -4,9 +4,9 @@ import { isIP, isIPv6 } from "node:net";
 import type { Service } from "#pilot/model/object.ts";
 
 /**
- * The full name with and without the final dot, the short forms that DNS search paths of the caller's
- * namespace complete, the same of its aliases, and its addresses. Services without an address of
- * their own are also called by names of single pods (`pod.service`).
+ * The full name with and without the final dot, the short forms that DNS search paths of the
+ * caller's namespace complete, the same of its aliases, and its addresses. Services without an
+ * address of their own are also called by names of single pods (`pod.service`).
  */
 export function domainsOf(
   service: Service,

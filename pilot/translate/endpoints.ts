@@ -61,7 +61,9 @@ export function endpointsOfService(
   return assignments;
 }
 
-/** Endpoint sets of a service; those of the same host in another namespace are another service's. */
+/**
+ * Endpoint sets of a service; those of the same host in another namespace are another service's.
+ */
 export function endpointSetsOf(context: PushContext, service: Service): readonly EndpointSet[] {
   const sets = lookup(context.indexes.endpointsByHost, service.host);
   return sets.every((set) => set.namespace === service.namespace)

@@ -1,6 +1,7 @@
 /**
- * What stays valid as long as a scope's services, destination rules and settings do, which is most of
- * the time: while only routing rules and endpoints change, everything else is one look into a map.
+ * What stays valid as long as a scope's services, destination rules and settings do, which is most
+ * of the time: while only routing rules and endpoints change, everything else is one look into a
+ * map.
  */
 
 import type { EndpointAssignment } from "#pilot/ir/endpoint.ts";

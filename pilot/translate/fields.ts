@@ -28,8 +28,8 @@ export function fraction(percent: Percent | undefined, whenAbsent: number): numb
 }
 
 /**
- * A string match; an empty one is only presence. A pattern that Envoy's RE2 would refuse is reported
- * here, because one such pattern makes it refuse everything around it.
+ * A string match; an empty one is only presence. A pattern that Envoy's RE2 would refuse is
+ * reported here, because one such pattern makes it refuse everything around it.
  */
 export function stringMatch(
   spec: StringMatchSpec | undefined,

@@ -1,4 +1,6 @@
-/** Which ports a gateway workload listens on, after merging the servers of all its Gateway objects. */
+/**
+ * Which ports a gateway workload listens on, after merging the servers of all its Gateway objects.
+ */
 
 import type { Server } from "#crds/types/networking-v1.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";

@@ -7,7 +7,9 @@ import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { PlannedServer } from "./gateway-plan.ts";
 import { type Translated, error, reporter } from "./result.ts";
 
-/** Undefined (with a problem) where the server's certificate can't be had: it is then not served. */
+/**
+ * Undefined (with a problem) where the server's certificate can't be had: it is then not served.
+ */
 export function serverTls(
   { server, gateway, path }: PlannedServer,
   mesh: MeshConfig,
@@ -28,7 +30,7 @@ export function serverTls(
       "credentialName, or serverCertificate and privateKey, is missing",
     );
   } else if (credential.kind === "named") {
-    const message = `the certificate of Secret ${spec.credentialName} cannot be served in this version`;
+    const message = `Secret ${spec.credentialName} cannot be served in this version`;
     error(report, `${at}.credentialName`, "CredentialNotServed", message);
   } else if (credential.kind === "workload" && mesh.peerTls === "DISABLE") {
     const message = "mutual TLS between proxies is off in this mesh";

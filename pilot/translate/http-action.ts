@@ -96,7 +96,10 @@ function forward(
   };
 }
 
-/** A single destination takes all, whatever its weight; of several, those without weight get nothing. */
+/**
+ * A single destination takes all, whatever its weight; of several, those without weight get
+ * nothing.
+ */
 function weightedClusters(
   routes: readonly HTTPRouteDestination[],
   input: ActionInput,

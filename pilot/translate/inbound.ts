@@ -1,10 +1,8 @@
 /**
- * Inbound side of a sidecar: redirected connections enter at 15006, where the destination port finds
- * the chain; ports that no service mentions pass through to the application as they are.
+ * Inbound side of a sidecar: redirected connections enter at 15006, where the destination port
+ * finds the chain; ports that no service mentions pass through to the application as they are.
  */
 
-import { isIPv6 } from "node:net";
-import type { IstioIngressListener } from "#crds/types/networking-v1.ts";
 import type { Cluster } from "#pilot/ir/cluster.ts";
 import type { ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";
 import {
@@ -13,55 +11,27 @@ import {
   INBOUND_PASSTHROUGH,
   inboundCluster,
 } from "#pilot/ir/name.ts";
-import type { Origin } from "#pilot/ir/origin.ts";
 import type { Route, RouteConfiguration } from "#pilot/ir/route.ts";
 import type { ServerTls } from "#pilot/ir/tls.ts";
 import type { MeshConfig, PeerTls } from "#pilot/model/mesh-config.ts";
-import { type Protocol, isTls, listenerKind, parseProtocol } from "#pilot/model/protocol.ts";
+import { type Protocol, isTls, listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, objectOf } from "#pilot/model/push-context.ts";
-import type { ServiceTarget, WorkloadScope } from "#pilot/model/scope.ts";
+import type { WorkloadScope } from "#pilot/model/scope.ts";
 import { sidecarOf } from "#pilot/model/visible.ts";
 import { accessLogOf } from "./access-log.ts";
 import { passthroughTo } from "./clusters.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
+import { type InboundPort, SOURCE_ADDRESS, inboundPorts } from "./inbound-ports.ts";
 import { forwardTo } from "./outbound-listeners.ts";
-import { type Reporter, type Translated, originOf, reporter, warn } from "./result.ts";
+import { type Reporter, type Translated, reporter } from "./result.ts";
 import { applyPolicy } from "./traffic-policy.ts";
 
 export const INBOUND_PORT = 15006;
-
-/** Connections to the application come from here, so that they aren't redirected again. */
-const SOURCE_ADDRESS = "127.0.0.6";
 
 const MESH_HTTP = ["istio-http/1.0", "istio-http/1.1", "istio-h2"];
 const MESH_TCP = ["istio-peer-exchange", "istio"];
 const MESH_ALL = ["istio", "istio-peer-exchange", ...MESH_HTTP];
 const PLAIN_HTTP = ["http/1.1", "h2c"];
-
-/** One port that the workload serves. */
-interface InboundPort {
-  /** Where it is called. */
-  readonly number: number;
-  /** Of the service that leads to it; its own number where a Sidecar declares it. */
-  readonly servicePort: number;
-  readonly protocol: Protocol;
-  /** What chains are named by: `address_port`. */
-  readonly bind: string;
-  readonly host: string;
-  readonly origins: readonly Origin[];
-  readonly target: InboundTarget;
-  readonly service?: ServiceTarget;
-}
-
-/** Where the application listens: where the connection was going, or a written address. */
-type InboundTarget =
-  | { readonly kind: "original"; readonly sourceAddress?: string }
-  | {
-      readonly kind: "address";
-      readonly address: string;
-      readonly port: number;
-      readonly sourceAddress?: string;
-    };
 
 /** Inbound clusters, one a port, and the one for everything else. */
 export function translateInboundClusters(
@@ -185,89 +155,6 @@ export function translateInboundListeners(
     ],
     problems: report.problems,
   };
-}
-
-/** A Sidecar's ingress replaces what services say; one chain set a port, the first service's. */
-function inboundPorts(
-  context: PushContext,
-  scope: WorkloadScope,
-  report: Reporter,
-): readonly InboundPort[] {
-  const sidecar = sidecarOf(context, scope);
-  const ingress = sidecar?.spec.ingress ?? [];
-  if (sidecar !== undefined && ingress.length > 0) {
-    return ingress
-      .map((listener, at) => declaredPort(listener, at, scope, report))
-      .filter((port) => port !== undefined)
-      .toSorted((left, right) => left.number - right.number);
-  }
-  const byNumber = new Map<number, InboundPort>();
-  for (const target of scope.targets) {
-    if (byNumber.has(target.targetPort)) continue;
-    byNumber.set(target.targetPort, {
-      number: target.targetPort,
-      servicePort: target.port.number,
-      protocol: target.port.protocol,
-      bind: "0.0.0.0",
-      host: target.host,
-      origins: [originOf(target.source)],
-      target:
-        context.mesh.inboundTrafficPolicy === "LOCALHOST"
-          ? { kind: "address", address: "127.0.0.1", port: target.targetPort }
-          : { kind: "original", sourceAddress: SOURCE_ADDRESS },
-      service: target,
-    });
-  }
-  return [...byNumber.values()].toSorted((left, right) => left.number - right.number);
-}
-
-function declaredPort(
-  listener: IstioIngressListener,
-  at: number,
-  scope: WorkloadScope,
-  report: Reporter,
-): InboundPort | undefined {
-  const path = `spec.ingress[${at}]`;
-  for (const field of ["tls", "connectionPool"] as const) {
-    if (listener[field] !== undefined) {
-      warn(report, `${path}.${field}`, "Unsupported", `${field} has no effect in this version`);
-    }
-  }
-  const number = listener.port?.number;
-  if (number === undefined) return undefined;
-  const target = declaredTarget(listener.defaultEndpoint ?? "", scope, report, path);
-  const bind = listener.bind ?? "";
-  return {
-    number,
-    servicePort: number,
-    protocol: parseProtocol(listener.port.protocol),
-    bind: bind === "" ? (scope.addresses[0] ?? "0.0.0.0") : bind,
-    host: "",
-    origins: [originOf(report.object, path)],
-    target: target ?? { kind: "original", sourceAddress: SOURCE_ADDRESS },
-  };
-}
-
-/** `127.0.0.1:p`, `[::1]:p`, or `0.0.0.0:p` for the instance's own address. */
-function declaredTarget(
-  text: string,
-  scope: WorkloadScope,
-  report: Reporter,
-  path: string,
-): InboundTarget | undefined {
-  if (text === "") return undefined;
-  const split = /^(.*):(\d{1,5})$/.exec(text);
-  const host = split?.[1]?.replace(/^\[|\]$/g, "");
-  if (split === null || host === undefined) {
-    const message = `${text} is not ADDRESS:PORT: the port that is called is used`;
-    warn(report, `${path}.defaultEndpoint`, "Unsupported", message);
-    return undefined;
-  }
-  const port = Number(split[2]);
-  if (host !== "0.0.0.0" && host !== "::") return { kind: "address", address: host, port };
-  const own = scope.addresses.find((address) => isIPv6(address) === (host === "::"));
-  if (own === undefined) return undefined;
-  return { kind: "address", address: own, port, sourceAddress: SOURCE_ADDRESS };
 }
 
 const MESH_TLS: ServerTls = {

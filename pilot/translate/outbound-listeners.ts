@@ -1,7 +1,7 @@
 /**
- * Outbound listeners of sidecars. Redirected connections enter at 15001, which hands each over to the
- * listener of its original destination: `ADDRESS_PORT` where the service has an address of its own,
- * else `0.0.0.0_PORT`; what finds none passes through or is closed.
+ * Outbound listeners of sidecars. Redirected connections enter at 15001, which hands each over to
+ * the listener of its original destination: `ADDRESS_PORT` where the service has an address of its
+ * own, else `0.0.0.0_PORT`; what finds none passes through or is closed.
  */
 
 import type { AccessLog, ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";

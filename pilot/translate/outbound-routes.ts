@@ -1,4 +1,6 @@
-/** Route configurations of sidecars: one a port, and one for each sniffed service with an address. */
+/**
+ * Route configurations of sidecars: one a port, and one for each sniffed service with an address.
+ */
 
 import { PASSTHROUGH } from "#pilot/ir/name.ts";
 import type { RouteConfiguration, VirtualHost } from "#pilot/ir/route.ts";

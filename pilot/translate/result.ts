@@ -1,4 +1,6 @@
-/** What a piece of translation gives back besides its value: problems, and where things come from. */
+/**
+ * What a piece of translation gives back besides its value: problems, and where things come from.
+ */
 
 import type { Origin } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";

@@ -1,6 +1,9 @@
 /** Keeping the identity of what did not change between two translations of one scope. */
 
-/** `next` with every element that equals its namesake of before (field by field) replaced by that one. */
+/**
+ * `next` with every element that equals its namesake of before (field by field) replaced by that
+ * one.
+ */
 export function reuseByName<T extends { readonly name: string }>(
   previous: readonly T[] | undefined,
   next: readonly T[],

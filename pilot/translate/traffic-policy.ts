@@ -70,7 +70,7 @@ export function applyPolicy(
     `${path}.connectionPool.tcp.maxConnectionDuration`,
   );
   const http = httpOf(pool, protocol, place);
-  const keepAlive = keepAliveOf(pool, mesh);
+  const keepAlive = keepAliveOf(pool, mesh, place);
   return {
     loadBalancing: loadBalancingOf(policy.loadBalancer, place),
     connectTimeoutMs: connectTimeoutMs ?? mesh.connectTimeoutMs,
@@ -198,17 +198,21 @@ function httpVersion(
   return undefined;
 }
 
-function keepAliveOf(pool: ConnectionPoolSettings, mesh: MeshConfig): KeepAlive | undefined {
+function keepAliveOf(
+  pool: ConnectionPoolSettings,
+  mesh: MeshConfig,
+  { report, path }: PolicyPlace,
+): KeepAlive | undefined {
   const spec = pool.tcp?.tcpKeepalive;
   if (spec === undefined) return mesh.tcpKeepalive;
-  const seconds = (text: string | undefined): number | undefined => {
-    const ms = durationMs(text, { object: "" as never, problems: [] }, "");
+  const seconds = (text: string | undefined, field: string): number | undefined => {
+    const ms = durationMs(text, report, `${path}.connectionPool.tcp.tcpKeepalive.${field}`);
     return ms === undefined ? undefined : Math.round(ms / 1000);
   };
   return {
     ...numberField("probes", spec.probes),
-    ...numberField("timeSeconds", seconds(spec.time)),
-    ...numberField("intervalSeconds", seconds(spec.interval)),
+    ...numberField("timeSeconds", seconds(spec.time, "time")),
+    ...numberField("intervalSeconds", seconds(spec.interval, "interval")),
   };
 }
 

@@ -151,8 +151,8 @@ interface RulesOfPort {
 }
 
 /**
- * Virtual hosts for hosts of rules that are no services: on port 80, and on ports where another host
- * of the same rule is a service (Istio's way of guessing the port of a host nobody declared).
+ * Virtual hosts for hosts of rules that are no services: on port 80, and on ports where another
+ * host of the same rule is a service (Istio's way of guessing the port of a host nobody declared).
  */
 function* hostsOfRules(
   context: PushContext,

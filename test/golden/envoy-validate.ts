@@ -6,7 +6,9 @@ import { homedir, tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import type { EnvoyResource } from "#pilot/envoy/build.ts";
 
-/** Envoy by `ENVOY_PATH`, on the `PATH`, or in the product's cache; undefined where there is none. */
+/**
+ * Envoy by `ENVOY_PATH`, on the `PATH`, or in the product's cache; undefined where there is none.
+ */
 export function findEnvoy(): string | undefined {
   const cache = join(homedir(), ".cache", "lateen");
   const cached = existsSync(cache)
@@ -75,9 +77,10 @@ function grpcCluster(name: string): object {
   };
 }
 
+const MANAGER = "envoy.extensions.filters.network.http_connection_manager";
+
 function listenerFor(routeConfig: object, portValue: number): object {
-  const type =
-    "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
+  const type = `type.googleapis.com/${MANAGER}.v3.HttpConnectionManager`;
   const router = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router";
   return {
     name: `routes-${portValue}`,
@@ -102,7 +105,9 @@ function listenerFor(routeConfig: object, portValue: number): object {
   };
 }
 
-/** Standard output isn't a pipe of ours, because access logs that name it must be able to open it. */
+/**
+ * Standard output isn't a pipe of ours, because access logs that name it must be able to open it.
+ */
 function run(command: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {

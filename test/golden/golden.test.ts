@@ -1,4 +1,6 @@
-/** Every world in `testdata` gives what its files say, and its calls end where `calls.yaml` says. */
+/**
+ * Every world in `testdata` gives what its files say, and its calls end where `calls.yaml` says.
+ */
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -62,7 +64,10 @@ describe.each(caseFolders(TESTDATA))("world %s", (name) => {
   });
 });
 
-/** The asked fields of an outcome, null where absent; those of the route's action by their own names. */
+/**
+ * The asked fields of an outcome, null where absent; those of the route's action by their own
+ * names.
+ */
 function pick(
   outcome: ReturnType<typeof simulate>,
   fields: readonly string[],

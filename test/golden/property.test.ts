@@ -112,7 +112,9 @@ interface Step {
 
 const LISTS: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints"];
 
-/** Lists that `impactOf` doesn't name are the same, and proxies that `movedBy` doesn't name stay. */
+/**
+ * Lists that `impactOf` doesn't name are the same, and proxies that `movedBy` doesn't name stay.
+ */
 function checkStep({ changes, previous, next, before }: Step): Map<string, ScopeIr> {
   const moved = changes.map((change) => movedBy(change, previous, next));
   for (const proxy of PROXIES) {

@@ -19,7 +19,10 @@ export function listenerFilters(listener: Listener): object[] {
   return filters;
 }
 
-/** On these ports a client may wait for the server's first word, so nobody may wait for the client's. */
+/**
+ * On these ports a client may wait for the server's first word, so nobody may wait for the
+ * client's.
+ */
 function disabledOn(ports: readonly number[]): object {
   const rules = ports.map((port) => ({ destinationPortRange: { start: port, end: port + 1 } }));
   if (rules.length === 0) return {};
