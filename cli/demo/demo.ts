@@ -1,6 +1,7 @@
 /** `up --demo`: Bookinfo behind the ingress, and the live line of its weighted split. */
 
 import path from "node:path";
+import { DEPLOYMENTS } from "#cluster/api/resources.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
 import type { Reporter } from "#cli/reporter.ts";
 import { formatDuration } from "#cli/reporter.ts";
@@ -19,6 +20,7 @@ const FILES = [
   "reviews-90-10.yaml",
 ].map((file) => path.join(MANIFESTS, file));
 
+const DEMO_NAMESPACE = "default";
 const FIRST_ANSWER_BOUND_MS = 120_000;
 
 export interface DemoOptions {
@@ -43,6 +45,10 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     waitFor(bound, `a 200 from ${reviews}`, async () => ((await isOk(reviews)) ? true : undefined)),
   );
   print(`first answer ${formatDuration(performance.now() - options.started)} after the command`);
+  // The split is counted once every version can answer.
+  await reporter.step("all of the demo available", () =>
+    waitFor(bound, "the demo's Deployments to be available", () => allAvailable(client)),
+  );
   print("");
   print(`  demo:   ${ingress}/productpage`);
   print(`  try:    kubectl apply -f ${path.join(MANIFESTS, "reviews-50-50.yaml")}`);
@@ -63,6 +69,14 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     },
   });
   if (terminal) process.stdout.write("\n");
+}
+
+async function allAvailable(client: KubeClient): Promise<true | undefined> {
+  const { items } = await client.list(DEPLOYMENTS, { namespace: DEMO_NAMESPACE });
+  const available = items.every(
+    ({ spec, status }) => (status?.availableReplicas ?? 0) >= (spec?.replicas ?? 1),
+  );
+  return available ? true : undefined;
 }
 
 const PRINT_INTERVAL_MS = 5_000;
