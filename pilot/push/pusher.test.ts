@@ -93,6 +93,18 @@ describe("the pusher", () => {
     expect(reports.at(-1)).toMatchObject({ changes: 1, changedScopes: 1, proxies: 1 });
   });
 
+  test("takes no notice of an object that is sent again as it was", () => {
+    const { pusher, open, settle, reports } = start();
+    pusher.apply([serviceChange("a")]);
+    pusher.start();
+    open("one", "default");
+    const { context } = pusher;
+    pusher.apply([serviceChange("a")]);
+    settle();
+    expect(pusher.context).toBe(context);
+    expect(reports).toHaveLength(1);
+  });
+
   test("brings an unused scope up to date when it is used again", () => {
     const { pusher, open, settle } = start();
     pusher.start();

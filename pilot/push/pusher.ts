@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { ChangeQueue, SYSTEM_CLOCK } from "./change-queue.ts";
 import type { QueueClock } from "./change-queue.ts";
 import { Connection } from "./connection.ts";
@@ -176,8 +177,9 @@ export class Pusher {
     this.#scopes.delete(key);
   }
 
-  #push(changes: readonly Change[], since: number): void {
+  #push(batch: readonly Change[], since: number): void {
     const previous = this.#context;
+    const changes = batch.filter((change) => isNews(change, previous));
     const next = updatePushContext(previous, changes);
     if (next === previous) return;
     this.#context = next;
@@ -253,6 +255,13 @@ export class Pusher {
       this.#options.log(`${connection.proxyId}: ${describe(error)}`);
     }
   }
+}
+
+/** Sources send objects again whose part in the model is as before: a status, another field. */
+function isNews(change: Change, context: PushContext): boolean {
+  const known = objectOf(context, keyOfChange(change));
+  if (change.type === "delete") return known !== undefined;
+  return known === undefined || !isDeepStrictEqual(known, change.object);
 }
 
 /** Hosts of a changed set of endpoints; undefined if it is anything else that changed. */
