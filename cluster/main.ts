@@ -1,13 +1,13 @@
 /** The control plane's process: `node cluster/main.ts CONFIG.json`. */
 
 import { readFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import type { ControlPlaneConfig } from "#cluster/api/process-config.ts";
 import { startApiServer } from "#cluster/apiserver/start.ts";
 import { createClient } from "#cluster/client/http-client.ts";
 import { loadKubeconfig } from "#cluster/client/kubeconfig.ts";
 import { runControllers } from "#cluster/controllers/run.ts";
 import { hostResolvers, runDnsRelay } from "#cluster/dns/relay.ts";
+import { isPortFree } from "#cluster/localhost/port-free.ts";
 import { runLocalhost } from "#cluster/localhost/run.ts";
 import { runScheduler } from "#cluster/scheduler/run.ts";
 import { runIngressController } from "#ingress/controller/run.ts";
@@ -65,21 +65,6 @@ async function main(): Promise<void> {
   }
   await webhookListening.promise;
   console.log("READY");
-}
-
-/** Whether a localhost port can be listened on right now. */
-async function isPortFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once("error", () => {
-      resolve(false);
-    });
-    server.listen(port, "127.0.0.1", () => {
-      server.close(() => {
-        resolve(true);
-      });
-    });
-  });
 }
 
 await main();

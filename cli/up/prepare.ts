@@ -1,15 +1,9 @@
 /** Everything that must be settled before the first process starts: addresses, names, keys, files. */
 
 import { readdir } from "node:fs/promises";
-import { createServer } from "node:net";
 import path from "node:path";
-import type {
-  ClusterNetwork,
-  ControlPlaneConfig,
-  DnsConfig,
-  NodeConfig,
-  PilotConfig,
-} from "#cluster/api/process-config.ts";
+import type { ClusterNetwork, NodeConfig } from "#cluster/api/process-config.ts";
+import { isPortFree } from "#cluster/localhost/port-free.ts";
 import { nodeNamespaceOf, podNamespacePrefixOf } from "#cluster/network/name.ts";
 import { readHostRanges } from "#cluster/network/host-ranges.ts";
 import { chooseClusterNetwork, planNode } from "#cluster/network/plan.ts";
@@ -26,6 +20,8 @@ import {
 } from "#cli/state.ts";
 import { imagesText } from "./images.ts";
 import type { UpOptions } from "./options.ts";
+import { freePort } from "./ports.ts";
+import { FABRIC_API_PORT, controlPlaneConfig, dnsConfig, pilotConfig } from "./process-configs.ts";
 import { kubeconfigText } from "./kubeconfig.ts";
 
 /** A node with the file of its agent's configuration. */
@@ -48,11 +44,6 @@ export interface PreparedCluster {
 }
 
 const PREFERRED_API_PORT = 6443;
-const FABRIC_API_PORT = 6443;
-const DISCOVERY_PORT = 15_012;
-const DISCOVERY_HTTP_PORT = 15_014;
-const DNS_PORT = 53;
-const PORTS_TRIED = 200;
 
 /** Chooses network and ports, makes certificates and writes every process's configuration. */
 export async function prepareCluster(
@@ -90,7 +81,7 @@ export async function prepareCluster(
       };
     }),
   );
-  const webhookPort = await freePort(record.apiServerPort + 1, []);
+  const webhookPort = await freePort(record.apiServerPort + 1);
   return {
     paths,
     record,
@@ -145,11 +136,11 @@ async function apiServerPort(
   notice: (line: string) => void,
 ): Promise<number> {
   const wanted = options.apiPort ?? previous?.apiServerPort ?? PREFERRED_API_PORT;
-  if (await isFree(wanted)) return wanted;
+  if (await isPortFree(wanted)) return wanted;
   if (options.apiPort !== undefined) {
     throw new UsageError(`--api-port ${wanted}: the port is taken on 127.0.0.1; choose another`);
   }
-  const port = await freePort(wanted + 1, []);
+  const port = await freePort(wanted + 1);
   notice(`port ${wanted} is taken on 127.0.0.1: the API server listens on ${port}`);
   return port;
 }
@@ -233,84 +224,7 @@ async function writeKubeconfigs(
   return files;
 }
 
-function dnsConfig(network: ClusterNetwork, nodeAddress: string, kubeconfig: string): DnsConfig {
-  return {
-    kubeconfig,
-    network,
-    listen: { address: nodeAddress, port: DNS_PORT },
-    upstreams: [`${network.hostAddress}:${DNS_PORT}`],
-  };
-}
-
-function controlPlaneConfig(input: {
-  record: ClusterRecord;
-  paths: StatePaths;
-  pki: ClusterPki;
-  kubeconfig: string;
-  webhookPort: number;
-}): ControlPlaneConfig {
-  const { record, paths, pki } = input;
-  const { network } = record;
-  return {
-    clusterName: record.name,
-    stateDir: paths.root,
-    network,
-    listen: [
-      { address: "127.0.0.1", port: record.apiServerPort },
-      { address: network.hostAddress, port: FABRIC_API_PORT },
-    ],
-    serving: pki.apiServer,
-    caKeyFile: pki.caKeyFile,
-    serviceAccountKeyFile: pki.serviceAccountKeyFile,
-    kubeletClient: pki.apiServerKubeletClient,
-    kubeconfig: input.kubeconfig,
-    storeFile: paths.storeFile,
-    webhookPort: input.webhookPort,
-    webhookServing: pki.webhook,
-    discovery: {
-      address: network.hostAddress,
-      port: DISCOVERY_PORT,
-      httpPort: DISCOVERY_HTTP_PORT,
-    },
-    localhostDir: paths.localhost,
-  };
-}
-
-function pilotConfig(record: ClusterRecord, pki: ClusterPki, kubeconfig: string): PilotConfig {
-  const { hostAddress, clusterDomain } = record.network;
-  return {
-    clusterName: record.name,
-    kubeconfig,
-    clusterDomain,
-    listen: { address: hostAddress, port: DISCOVERY_PORT },
-    serving: pki.pilotServing,
-    http: { address: hostAddress, port: DISCOVERY_HTTP_PORT },
-  };
-}
-
 function firstAddress(cidr: string): string {
   const [base = ""] = cidr.split("/");
   return base.replace(/\.\d+$/, ".1");
-}
-
-/** The first free port from `start` on; throws UsageError after a bounded search. */
-async function freePort(start: number, avoid: readonly number[]): Promise<number> {
-  for (let port = start; port < start + PORTS_TRIED; port++) {
-    if (!avoid.includes(port) && (await isFree(port))) return port;
-  }
-  throw new UsageError(`no free port on 127.0.0.1 between ${start} and ${start + PORTS_TRIED}`);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once("error", () => {
-      resolve(false);
-    });
-    server.listen(port, "127.0.0.1", () => {
-      server.close(() => {
-        resolve(true);
-      });
-    });
-  });
 }
