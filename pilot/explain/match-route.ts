@@ -60,7 +60,7 @@ export function matchRoute(host: VirtualHost, request: Request): Route | undefin
 }
 
 function takes({ match }: Route, request: Request): boolean {
-  const [path = "", query = ""] = split(request.path);
+  const [path, query] = split(request.path);
   const parameters = new URLSearchParams(query);
   return (
     matchesText(match.path, path) &&
