@@ -22,5 +22,10 @@ export async function runPilot(options: PilotOptions): Promise<void> {
       abort.abort();
     });
   }
-  await servePilot(options, abort.signal);
+  try {
+    await servePilot(options, abort.signal);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`pilot: ${message}`, { cause: error });
+  }
 }
