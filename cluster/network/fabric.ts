@@ -5,7 +5,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterNetwork } from "#cluster/api/process-config.ts";
-import { requireCidr, contains, parseAddress } from "./cidr.ts";
+import { requireCidr } from "./cidr.ts";
 import { applyIp, readIp, writeSysctls } from "./ip.ts";
 import type { IpOptions } from "./ip.ts";
 import { nodeLinkOf, nodeNamespaceOf, podNamespacePrefixOf, requireDnsName } from "./name.ts";
@@ -139,8 +139,10 @@ export async function deleteNode(request: NodeRequest): Promise<void> {
   const plan = planNode(network, index);
   const namespace = nodeNamespaceOf(network, nodeName);
   const routes = hostRoutesOf(network, plan, index);
-  for (const cidr of (await listRoutes({ signal })).filter((route) => routes.includes(route))) {
-    await applyIp([`route del ${cidr} via ${plan.nodeAddress}`], { signal }).catch(ignoreGone);
+  const onHost = await listRoutes({ signal }, network.hostLink);
+  for (const cidr of onHost.filter((route) => routes.includes(route))) {
+    const line = `route del ${cidr} via ${plan.nodeAddress} dev ${network.hostLink}`;
+    await applyIp([line], { signal }).catch(ignoreGone);
   }
   const namespaces = await listNamespaces(network.fabricNamespace);
   if (namespaces.includes(network.fabricNamespace)) {
@@ -178,17 +180,8 @@ export async function listLeftovers(
   network: ClusterNetwork,
   signal?: AbortSignal,
 ): Promise<string[]> {
-  const ranges = [
-    network.podCidr,
-    network.serviceCidr,
-    network.fabricCidr,
-    network.loadBalancerCidr,
-  ];
-  const own = ranges.map(requireCidr);
-  const routes = (await listRoutes({ signal })).filter((route) => {
-    const address = parseAddress(route.split("/")[0] ?? "");
-    return address !== undefined && own.some((range) => contains(range, address));
-  });
+  // Another cluster, of another home, may have the same ranges: what is ours goes by our link.
+  const routes = await listRoutes({ signal }, network.hostLink);
   const links = await listLinks({ signal });
   return [
     ...(await listOwnNamespaces(network)).map((name) => `network namespace ${name}`),
@@ -234,7 +227,11 @@ async function listLinks(options: IpOptions): Promise<Set<string>> {
   return new Set(links.map((link) => String((link as { ifname?: unknown }).ifname)));
 }
 
-async function listRoutes(options: IpOptions): Promise<string[]> {
-  const routes = await readIp(["-4", "route", "show"], options);
-  return routes.map((route) => String((route as { dst?: unknown }).dst));
+/** Destinations of the routes by a link. */
+async function listRoutes(options: IpOptions, link: string): Promise<string[]> {
+  const routes = (await readIp(["-4", "route", "show"], options)) as {
+    dst?: unknown;
+    dev?: unknown;
+  }[];
+  return routes.filter(({ dev }) => dev === link).map(({ dst }) => String(dst));
 }

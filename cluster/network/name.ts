@@ -30,18 +30,29 @@ export function requireNamespaceName(namespace: string): void {
   }
 }
 
-/** The fabric's namespace; unique on a host because running clusters have different indexes. */
-export function fabricNamespaceOf(clusterName: string, index: number): string {
-  return `lateen-${clusterName}-${index}`;
+/** What a cluster's names are made from; `owner` is the path of its state folder. */
+interface NamedCluster {
+  name: string;
+  index: number;
+  owner: string;
 }
 
 /**
- * The host's link into the fabric: readable, and unique by a hash of the cluster's state folder, so
- * that clusters of the same name in different homes never take each other's link for their own.
+ * The fabric's namespace: readable, and unique by a hash of the cluster's state folder, so that
+ * clusters of the same name in different homes never take each other's for their own.
  */
-export function hostLinkOf(cluster: { name: string; index: number; owner: string }): string {
+export function fabricNamespaceOf(cluster: NamedCluster): string {
+  return `lateen-${cluster.name}-${ownerHash(cluster)}`;
+}
+
+/** The host's link into the fabric, unique like its namespace. */
+export function hostLinkOf(cluster: NamedCluster): string {
   const readable = cluster.name.replaceAll(".", "").slice(0, 7);
-  return `lt-${readable}-${shortHash(`${cluster.owner}/${cluster.index}`, 4)}`;
+  return `lt-${readable}-${ownerHash(cluster)}`;
+}
+
+function ownerHash({ owner, index }: NamedCluster): string {
+  return shortHash(`${owner}/${index}`, 4);
 }
 
 /** A node's network namespace. */

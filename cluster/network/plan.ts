@@ -40,9 +40,17 @@ export function planCluster(cluster: ClusterIdentity): ClusterNetwork {
     loadBalancerCidr: `10.${fabric}.200.0/24`,
     dnsAddress: `10.${services}.0.10`,
     clusterDomain: CLUSTER_DOMAIN,
-    fabricNamespace: fabricNamespaceOf(name, index),
+    fabricNamespace: fabricNamespaceOf(cluster),
     hostLink: hostLinkOf(cluster),
   };
+}
+
+/**
+ * Every network that a cluster of this name and state folder can have had: what to look for in the
+ * kernel when nothing else remembers it.
+ */
+export function possibleNetworks(identity: Omit<ClusterIdentity, "index">): ClusterNetwork[] {
+  return Array.from({ length: CLUSTERS }, (_, index) => planCluster({ ...identity, index }));
 }
 
 /** Addresses of one node. */

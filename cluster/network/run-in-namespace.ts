@@ -4,8 +4,6 @@
  * cgroup file systems below it: crun and the cgroup accounting would find nothing there.
  */
 
-import { spawn } from "node:child_process";
-import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { requireNamespaceName } from "./name.ts";
 
 /** Where iproute2 keeps a handle of each named namespace; absent until the first is made. */
@@ -25,14 +23,4 @@ export function namespaceCommand(
   return namespace === undefined
     ? [...args]
     : ["nsenter", `--net=${namespacePath(namespace)}`, "--", ...args];
-}
-
-/** Like child_process.spawn; the pid is the program's own, since nsenter execs it. */
-export function spawnInNamespace(
-  namespace: string,
-  args: readonly [string, ...string[]],
-  options: SpawnOptions = {},
-): ChildProcess {
-  const [command, ...rest] = namespaceCommand(namespace, args);
-  return spawn(command, rest, options);
 }

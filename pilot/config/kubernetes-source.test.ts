@@ -89,7 +89,7 @@ describe("a cluster as a source", () => {
       spec: { rules: [{ host: "web.example.org", http: { paths } }] },
     });
     await start();
-    const made = [...world.keys()].filter((key) => /^Ingress\//.test(key));
+    const made = [...world.keys()].filter((key) => key.startsWith("Ingress/"));
     expect(made).toHaveLength(2);
     await api.delete(INGRESSES, metadata);
     await waitUntil("both are gone", () => made.every((key) => world.get(key)?.type === "delete"));

@@ -104,7 +104,7 @@ export class Registry {
       case "discovery.k8s.io/v1/EndpointSlice":
         return this.#handleSlice(event, object as unknown as discovery.EndpointSlice);
       case "v1/ConfigMap":
-        return this.#handleConfigMap(event, object as core.ConfigMap);
+        return this.#handleConfigMap(event, object);
       default:
         return [];
     }
