@@ -21,8 +21,18 @@ while ((my $n = sysread(STDIN, my $data, 8192)) > 0) {
 shutdown($s, 1);
 `;
 
-/** A stream into the container's stdin; ending it ends the stdin of a stdinOnce container. */
-export function openStdin(containerDir: string, onProblem: (message: string) => void): Writable {
+export interface AttachedStdin {
+  /** Ending it ends the stdin of a stdinOnce container. */
+  stream: Writable;
+  /** Leaves the container's stdin as it is. */
+  detach(): void;
+}
+
+/** A stream into the container's stdin; `detach` it when the client has gone. */
+export function openStdin(
+  containerDir: string,
+  onProblem: (message: string) => void,
+): AttachedStdin {
   const child = spawn("perl", ["-e", WRITER], {
     cwd: join(containerDir, "bundle"),
     stdio: ["pipe", "ignore", "pipe"],
@@ -37,7 +47,7 @@ export function openStdin(containerDir: string, onProblem: (message: string) => 
   });
   // The container may end before its input does.
   child.stdin.on("error", () => undefined);
-  return child.stdin;
+  return { stream: child.stdin, detach: () => void child.kill("SIGKILL") };
 }
 
 /** Sets the size of the terminal of a container that has one. */

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -45,6 +46,9 @@ export interface ExecTarget {
 }
 
 const MAX_STDERR_KEPT = 4096;
+/** What crun and runc end with when they could not run the command at all. */
+const REFUSED = 255;
+const CLOSE_WAIT_MS = 200;
 const PID_ATTEMPTS = 40;
 const PID_INTERVAL_MS = 25;
 
@@ -108,18 +112,20 @@ function spawnOnPipes(line: { command: string; args: string[] }, stdin: boolean)
  * (separated by newlines, which ours never contain), so that the shell sees constant text only.
  */
 function spawnOnTerminal(line: { command: string; args: string[] }): ChildProcess {
-  const command = 'IFS="\n"; set -f; exec $LATEEN_EXEC';
+  // What the runtime itself has to say must not get among the command's output.
+  const command = 'IFS="\n"; set -f; exec $LATEEN_EXEC 2>&3 3>&-';
   const words = [line.command, ...line.args];
   if (words.some((word) => word.includes("\n"))) throw new Error("newline in a runtime's argument");
   return spawn("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"], {
-    stdio: ["pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "ignore", "pipe"],
     env: { PATH: process.env.PATH, SHELL: "/bin/sh", LATEEN_EXEC: words.join("\n") },
   });
 }
 
 function exitOf(child: ChildProcess): Promise<number> {
   let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
+  const complaints = (child.stdio[3] ?? child.stderr) as Readable | null;
+  complaints?.on("data", (chunk: Buffer) => {
     if (said.length < MAX_STDERR_KEPT) said += chunk.toString("utf8");
   });
   return new Promise((resolve, reject) => {
@@ -128,12 +134,22 @@ function exitOf(child: ChildProcess): Promise<number> {
     );
     // Background children of the command may hold the pipes: its exit is what counts.
     child.on("exit", (code, signal) => {
-      // crun ends with 255 (and runc, too) when it could not run the command at all.
-      const refused = code === 255 && /executable file|No such file|exec failed/i.test(said);
-      if (refused) reject(new Error(cleanMessage(said)));
-      else resolve(code ?? (signal === null ? 1 : 137));
+      if (code !== REFUSED) resolve(code ?? (signal === null ? 1 : 137));
+      else
+        void settled(child).then(() =>
+          isRefusal(said) ? reject(new Error(cleanMessage(said))) : resolve(code),
+        );
     });
   });
+}
+
+/** The output is complete, or held up by somebody else. */
+async function settled(child: ChildProcess): Promise<void> {
+  await Promise.race([once(child, "close"), setTimeout(CLOSE_WAIT_MS)]);
+}
+
+function isRefusal(said: string): boolean {
+  return /executable file|No such file|exec failed|not found/i.test(said);
 }
 
 /**

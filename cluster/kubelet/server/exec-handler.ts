@@ -90,12 +90,16 @@ export async function serveAttach(
   const { id, logPath, tty } = target.status;
   const dir = containers.containerDir(id);
   const closed = new AbortController();
+  const stdin = request.stdin ? openStdin(dir, server.context.log) : undefined;
   const channels = new Channels(socket, {
-    stdin: request.stdin ? openStdin(dir, server.context.log) : undefined,
+    stdin: stdin?.stream,
     resize: (columns, rows) => {
       if (tty) void resizeContainer(dir, columns, rows);
     },
-    closed: () => closed.abort(),
+    closed: () => {
+      closed.abort();
+      stdin?.detach();
+    },
   });
   const follow = (stream: "stdout" | "stderr"): Promise<void> =>
     channels.pipe(

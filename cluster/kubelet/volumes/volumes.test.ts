@@ -36,7 +36,7 @@ describe("files of a volume", () => {
     const result = volumeFiles(POD, { name: "v", ...volume }, SOURCES);
     if (!result.ok) return result.message;
     return [...result.files].map(
-      ([path, { content, mode }]) => `${path} ${mode.toString(8)} ${content}`,
+      ([path, { content, mode }]) => `${path} ${mode.toString(8)} ${content.toString()}`,
     );
   };
 
