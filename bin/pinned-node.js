@@ -4,7 +4,8 @@
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { constants } from "node:os";
+import module from "node:module";
+import { constants, homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
@@ -17,6 +18,8 @@ export async function runEntry(entry, args) {
   const file = join(root, entry);
   if (Number(process.versions.node.split(".")[0]) >= MINIMUM_MAJOR) {
     process.argv.splice(1, process.argv.length, file, ...args);
+    // Stripped and compiled code is kept: the next start takes a third of the time.
+    module.enableCompileCache(compileCache());
     await import(pathToFileURL(file).href);
     return;
   }
@@ -35,4 +38,10 @@ export async function runEntry(entry, args) {
   child.on("exit", (code, signal) => {
     process.exit(code ?? 128 + (constants.signals[signal] ?? 0));
   });
+}
+
+/** The same folder that the processes of a cluster use (`cli/setup/envoy.ts`). */
+function compileCache() {
+  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache");
+  return join(cache, "lateen", "compile");
 }
