@@ -6,6 +6,7 @@ import { ensureEnvoy } from "#cli/setup/envoy.ts";
 import { ensurePackages } from "#cli/setup/packages.ts";
 import { startCluster } from "#test/e2e/cluster.ts";
 import { measureConvergence } from "./convergence.ts";
+import { measureDiscovery } from "./discovery.ts";
 import { measureMemory } from "./memory.ts";
 import { measurePodStart } from "./pod-start.ts";
 import { printRow, secondsIn } from "./report.ts";
@@ -26,6 +27,8 @@ try {
   for (const row of await measurePodStart(client)) printRow(row.title, row.value);
   console.log("\nconfig change → live, median of 20");
   for (const row of await measureConvergence(client, cluster)) printRow(row.title, row.value);
+  console.log("\npilot alone");
+  for (const row of await measureDiscovery()) printRow(row.title, row.value);
   console.log("\nmemory");
   for (const row of await measureMemory(cluster)) printRow(row.title, row.value);
 } finally {
