@@ -1,13 +1,10 @@
 /** The `lateen` command. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { runPilot } from "./commands/pilot.ts";
-import { printKubeconfig } from "./commands/kubeconfig.ts";
-import { printStatus } from "./commands/status.ts";
-import { down } from "./down/down.ts";
-import { doctor } from "./setup/doctor.ts";
+import type { PilotOptions } from "./commands/pilot.ts";
+import type { ClusterOptions } from "./state.ts";
 import { UsageError } from "./state.ts";
-import { runUp } from "./up/run-up.ts";
+import type { UpCommandOptions } from "./up/options.ts";
 
 const print = (line: string): void => {
   console.log(line);
@@ -38,6 +35,7 @@ function clusterCommand(program: Command, name: string, description: string): Co
     .option("--home <dir>", "folder of all clusters' state (default: $LATEEN_HOME or ~/.lateen)");
 }
 
+/** Each command loads what it needs when it runs: the rest would only cost time. */
 function buildProgram(finish: (code: number) => void): Command {
   const program = new Command("lateen")
     .description("A Kubernetes-compatible cluster, an Istio-compatible mesh and an ingress in one")
@@ -49,25 +47,30 @@ function buildProgram(finish: (code: number) => void): Command {
     .option("--detach", "return when all is ready, and leave the cluster running", false)
     .option("--api-port <port>", "localhost port of the API server", port)
     .addOption(new Option("--supervise", "run as the detached supervisor").hideHelp())
-    .action(async (options: Parameters<typeof runUp>[0]) => {
+    .action(async (options: UpCommandOptions) => {
+      const { runUp } = await import("./up/run-up.ts");
       finish(await runUp(options));
     });
   clusterCommand(program, "down", "stop a cluster and leave nothing running")
     .option("--purge", "remove its state folder too", false)
-    .action(async (options: Parameters<typeof down>[0]) => {
+    .action(async (options: ClusterOptions & { purge: boolean }) => {
+      const { down } = await import("./down/down.ts");
       await down(options, print);
     });
   clusterCommand(program, "status", "show where a cluster is and how its processes are")
     .addOption(new Option("-o, --output <format>", "output format").choices(["text", "json"]))
-    .action(async (options: { name: string; home?: string; output?: string }) => {
+    .action(async (options: ClusterOptions & { output?: string }) => {
+      const { printStatus } = await import("./commands/status.ts");
       finish(await printStatus(options, options.output === "json", print));
     });
   clusterCommand(program, "kubeconfig", "print the path of a cluster's kubeconfig").action(
-    async (options: { name: string; home?: string }) => {
+    async (options: ClusterOptions) => {
+      const { printKubeconfig } = await import("./commands/kubeconfig.ts");
       await printKubeconfig(options, print);
     },
   );
   clusterCommand(program, "doctor", "check this machine's prerequisites").action(async () => {
+    const { doctor } = await import("./setup/doctor.ts");
     finish(await doctor(print));
   });
   program
@@ -78,7 +81,8 @@ function buildProgram(finish: (code: number) => void): Command {
     .option("--grpc <address>", "address of the ADS server", "127.0.0.1:15010")
     .option("--http <address>", "address of debug endpoints and metrics")
     .option("--insecure", "serve ADS without TLS (loopback only)", false)
-    .action(async (options: Parameters<typeof runPilot>[0]) => {
+    .action(async (options: PilotOptions) => {
+      const { runPilot } = await import("./commands/pilot.ts");
       await runPilot(options);
     });
   return program;
@@ -94,7 +98,7 @@ async function main(): Promise<void> {
   } catch (error) {
     if (error instanceof CommanderError) {
       code = error.exitCode;
-    } else if (error instanceof UsageError) {
+    } else if (error instanceof UsageError || isSystemError(error)) {
       console.error(`lateen: ${error.message}`);
       code = 1;
     } else {
@@ -103,6 +107,11 @@ async function main(): Promise<void> {
     }
   }
   process.exitCode = code;
+}
+
+/** What the machine refuses (no space, no permission, …) is said by its message alone. */
+function isSystemError(error: unknown): error is Error {
+  return error instanceof Error && "errno" in error && "syscall" in error;
 }
 
 await main();

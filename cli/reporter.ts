@@ -7,8 +7,8 @@ export interface Reporter {
   readonly line: (text: string) => void;
 }
 
-/** A reporter that hands finished lines to `print`. */
-export function lineReporter(print: (line: string) => void): Reporter {
+/** Hands finished lines to `print`; a step that fails because the signal came is no failure. */
+export function lineReporter(print: (line: string) => void, signal: AbortSignal): Reporter {
   return {
     line: print,
     async step(title, work) {
@@ -22,7 +22,7 @@ export function lineReporter(print: (line: string) => void): Reporter {
         print(`${took()}  ${title}${detail}`);
         return result;
       } catch (error) {
-        print(`${took()}  ${title}: failed`);
+        print(`${took()}  ${title}: ${signal.aborted ? "interrupted" : "failed"}`);
         throw error;
       }
     },

@@ -1,7 +1,7 @@
 /** The state folder of one cluster, and what is remembered in it. */
 
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import type { ClusterNetwork } from "#cluster/api/process-config.ts";
@@ -25,6 +25,8 @@ export interface StatePaths {
   run: string;
   componentsFile: string;
   supervisorFile: string;
+  /** Held by the one command that starts, runs or stops the cluster. */
+  lockFile: string;
   localhost: string;
   nodes: string;
 }
@@ -62,6 +64,7 @@ export function statePaths(options: ClusterOptions): StatePaths {
     run,
     componentsFile: path.join(run, "components.json"),
     supervisorFile: path.join(run, "supervisor.json"),
+    lockFile: path.join(run, "lock"),
     localhost: path.join(root, "localhost"),
     nodes: path.join(root, "nodes"),
   };
@@ -85,35 +88,72 @@ export async function createStateFolders(paths: StatePaths): Promise<void> {
 
 /** The remembered cluster; undefined where there was none yet. */
 export async function readClusterRecord(paths: StatePaths): Promise<ClusterRecord | undefined> {
-  return readJson<ClusterRecord>(paths.clusterFile);
+  return readRecordFile(paths.clusterFile);
 }
 
-/** Parses a JSON file that Lateen itself wrote; undefined when there is none. */
-export async function readJson<T>(file: string): Promise<T | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
+/** A `cluster.json`, undefined when there is none; throws UsageError when it isn't what we wrote. */
+export async function readRecordFile(file: string): Promise<ClusterRecord | undefined> {
+  const text = await readText(file);
+  if (text === undefined) return undefined;
+  const record = parseJson(text);
+  if (isClusterRecord(record)) return record;
+  throw new UsageError(
+    `${file} is corrupt: restore it, or start anew after \`lateen down --purge\``,
+  );
+}
+
+/** A JSON file that is written anew by every start: when it is missing or damaged, undefined. */
+export async function readTransient<T>(file: string): Promise<T | undefined> {
+  const text = await readText(file);
+  return text === undefined ? undefined : (parseJson(text) as T | undefined);
+}
+
+async function readText(file: string): Promise<string | undefined> {
+  return readFile(file, "utf8").catch((error: unknown) => {
     if (isMissing(error)) return undefined;
     throw error;
-  }
+  });
+}
+
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as T;
-  } catch (error) {
-    throw new UsageError(
-      `${file} is corrupt: remove it, or the whole state by \`lateen down --purge\``,
-      {
-        cause: error,
-      },
-    );
+    return JSON.parse(text);
+  } catch {
+    // A file that was cut off or edited; the caller says what that means.
+    return undefined;
   }
 }
 
-/** Replaces a file at once: a reader sees the old or the new content, never a part. */
+const NETWORK_FIELDS = [
+  "fabricCidr",
+  "hostAddress",
+  "podCidr",
+  "serviceCidr",
+  "loadBalancerCidr",
+  "dnsAddress",
+  "clusterDomain",
+  "fabricNamespace",
+  "hostLink",
+] as const satisfies readonly (keyof ClusterNetwork)[];
+
+function isClusterRecord(value: unknown): value is ClusterRecord {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, nodeCount, network, apiServerPort } = value as Partial<ClusterRecord>;
+  if (typeof name !== "string" || !Number.isInteger(nodeCount)) return false;
+  if (!Number.isInteger(apiServerPort) || typeof network !== "object") return false;
+  return network !== null && NETWORK_FIELDS.every((field) => typeof network[field] === "string");
+}
+
+/** Replaces a file at once: a reader, and the next boot, see the old or the new content. */
 export async function writeAtomically(file: string, content: string, mode = 0o600): Promise<void> {
   const temporary = `${file}.${randomBytes(4).toString("hex")}`;
-  await writeFile(temporary, content, { mode });
-  await rename(temporary, file);
+  try {
+    await writeFile(temporary, content, { mode, flush: true });
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** Whether an error says that a file or folder isn't there. */

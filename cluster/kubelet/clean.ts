@@ -23,7 +23,7 @@ const POLL_MS = 10;
  * pod networks and the node's folders of containers and pods. Logs stay. Safe to call again; the
  * node agent must not run.
  */
-export async function cleanNode(config: NodeConfig): Promise<void> {
+export async function cleanNode(config: Omit<NodeConfig, "kubeconfig" | "serving">): Promise<void> {
   const paths = nodePaths(config);
   const cgroups = await detectCgroups();
   const monitors = await monitorPids(join(paths.nodeDir, "containers"));

@@ -46,11 +46,6 @@ export function requireCidr(text: string): Cidr {
   return cidr;
 }
 
-/** Whether the address lies in the range. */
-export function contains(cidr: Cidr, address: number): boolean {
-  return address >= cidr.base && address < cidr.base + cidr.size;
-}
-
 /** Whether the ranges share an address. */
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return a.base < b.base + b.size && b.base < a.base + a.size;
