@@ -93,7 +93,7 @@ function syncStatus(stream: DiscoveryStream): object {
       metadata: { CLUSTER_ID: view?.proxy.cluster ?? "", NAMESPACE: view?.proxy.namespace ?? "" },
     },
     genericXdsConfigs: [...stream.subscriptions].map(([typeUrl, one]) => {
-      const behind = one.outstanding !== undefined || one.lacking.size > 0;
+      const behind = one.outstanding !== undefined || one.hasMore;
       const configStatus = one.sentNonce === "" ? "NOT_SENT" : behind ? "STALE" : "SYNCED";
       return { typeUrl, configStatus };
     }),

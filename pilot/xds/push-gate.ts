@@ -86,7 +86,7 @@ export class PushGate {
     const subscription = this.#subscriptions.get(type);
     return (
       subscription === undefined ||
-      (subscription.outstanding === undefined && subscription.lacking.size === 0)
+      (subscription.outstanding === undefined && !subscription.hasMore)
     );
   }
 }

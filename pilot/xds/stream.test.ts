@@ -240,6 +240,31 @@ describe("a delta stream", () => {
     expect(harness.ack().names).toEqual(["other/one"]);
   });
 
+  test("finds the resource that is refused, and brings all others and removals to the client", () => {
+    const harness = configured("delta");
+    const host = (name: string, content = "") => resource(VIRTUAL_HOST, `r/${name}`, content);
+    harness.table(VIRTUAL_HOST).apply([host("old")]);
+    harness.ask({ type: VIRTUAL_HOST, node: null });
+    harness.ack();
+    const names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    harness.change({ put: names.map((name) => host(name)), remove: [[VIRTUAL_HOST, "r/old"]] });
+    const accepted: string[] = [];
+    let responses = 0;
+    for (; harness.answers.length > 0 && responses < 20; responses++) {
+      const { nonce, names: sent, removed } = harness.answers.shift()!;
+      const isBad = sent.includes("r/f");
+      if (!isBad) accepted.push(...sent, ...removed.map((name) => `-${name}`));
+      const error = isBad ? "bad" : undefined;
+      harness.ask({ type: VIRTUAL_HOST, nonce, node: null, ...(isBad ? { error } : {}) });
+    }
+    const others = names.filter((name) => name !== "f").map((name) => `r/${name}`);
+    expect(accepted.toSorted()).toEqual(["-r/old", ...others]);
+    expect(responses).toBe(7);
+    expect(harness.rejections).toMatchObject([{ message: "bad", resources: [{ name: "r/f" }] }]);
+    harness.change({ put: [host("f", "mended")] });
+    expect(harness.ack().names).toEqual(["r/f"]);
+  });
+
   test("ends when it is so slow that removals were forgotten", () => {
     const harness = configured("delta");
     const names = Array.from({ length: 5000 }, (_, index) => `c${index}`);

@@ -254,6 +254,8 @@ export class DiscoveryStream {
       this.#options.events.acked(type, this.#options.now() - settled.sentAt);
       return;
     }
+    // State of the world: a response is all there is, in parts it would take away the rest.
+    if (this.protocol === "delta" && subscription.retry(settled)) return;
     this.#options.events.rejected({
       proxyId: this.#view?.proxyId ?? "",
       type,
@@ -265,7 +267,7 @@ export class DiscoveryStream {
 
   #push(subscription: Subscription, view: ProxyView): void {
     const { type } = subscription;
-    const adds = subscription.lacking.size > 0 || subscription.mustAnswer;
+    const adds = subscription.hasMore || subscription.mustAnswer;
     if (adds && !this.#gate.mayAdd(type)) return;
     const alone = type !== CLUSTER || !adds;
     const removes = subscription.removed.size > 0 && alone && this.#gate.mayRemove(type);
@@ -295,6 +297,10 @@ export class DiscoveryStream {
 
   #lacking(subscription: Subscription): { resources: EncodedResource[]; fields: Buffer[] } {
     const { protocol } = this;
+    const suspects = subscription.takeSuspects();
+    if (suspects !== undefined) {
+      return { resources: suspects, fields: suspects.map((one) => one.deltaField) };
+    }
     const whole = subscription
       .takeWholeTables()
       .map((table) => this.#options.frames.all(table, protocol));
@@ -335,8 +341,8 @@ export class DiscoveryStream {
 
   #noteConvergence(): void {
     if (this.#dirtySince === undefined) return;
-    for (const { outstanding, lacking, removed } of this.#subscriptions.values()) {
-      if (outstanding !== undefined || lacking.size > 0 || removed.size > 0) return;
+    for (const { outstanding, hasMore, removed } of this.#subscriptions.values()) {
+      if (outstanding !== undefined || hasMore || removed.size > 0) return;
     }
     this.#options.events.converged(this.#options.now() - this.#dirtySince);
     this.#dirtySince = undefined;

@@ -1,3 +1,4 @@
+import { Isolation } from "./isolation.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
 import type { ResourceTable, TableReader } from "#pilot/cache/table.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
@@ -29,6 +30,7 @@ export class Subscription implements TableReader {
   mustAnswer: boolean;
   /** Whether a resource that exists belongs to this stream at all. */
   readonly #admits: (name: string) => boolean;
+  readonly #isolation = new Isolation();
   readonly #cursors = new Map<ResourceTable, number>();
   readonly #lacking = new Set<string>();
   readonly #removed = new Set<string>();
@@ -60,6 +62,30 @@ export class Subscription implements TableReader {
 
   get removed(): ReadonlySet<string> {
     return this.#removed;
+  }
+
+  /** Whether resources wait to be sent: for the first time, or again after a refusal. */
+  get hasMore(): boolean {
+    return this.#lacking.size > 0 || this.#isolation.size > 0;
+  }
+
+  /**
+   * A response was refused, and with it everything in it: that is sent again in parts, removals with
+   * the next of them. False: the culprit is found; it is sent again when it changes.
+   */
+  retry({ resources, removed }: Outstanding): boolean {
+    const gone = (name: string): boolean => this.wants(name) && this.#find(name) === undefined;
+    // Removals that were refused by themselves would be so again.
+    if (resources.length > 0) for (const name of removed.filter(gone)) this.#removed.add(name);
+    return this.#isolation.divide(resources.map(({ name }) => name));
+  }
+
+  /** The next part of a refused response with the content of now, to be sent alone. */
+  takeSuspects(): EncodedResource[] | undefined {
+    return this.#isolation.take()?.flatMap((name) => {
+      this.#lacking.delete(name);
+      return (this.wants(name) ? this.#find(name) : undefined) ?? [];
+    });
   }
 
   /** How far this stream has come in a table; what lies before can be forgotten. */

@@ -1,0 +1,27 @@
+/**
+ * Finds the resources that a client refuses. Envoy may refuse a response because of one resource in
+ * it, and then has none of the others either: one bad virtual host would keep those of everybody
+ * from every new proxy. So what was refused together is sent again in halves, until the bad one is
+ * alone. With N resources that costs 2·log N more responses, and N more resources at most.
+ */
+export class Isolation {
+  readonly #groups: string[][] = [];
+
+  /** Resources that wait to be tried again. */
+  get size(): number {
+    return this.#groups.length;
+  }
+
+  /** Notes what a refused response held; true if it can be divided, false if the culprit is found. */
+  divide(names: readonly string[]): boolean {
+    if (names.length < 2) return false;
+    const middle = Math.ceil(names.length / 2);
+    this.#groups.unshift(names.slice(0, middle), names.slice(middle));
+    return true;
+  }
+
+  /** The names to send alone next; undefined when there are none. */
+  take(): string[] | undefined {
+    return this.#groups.shift();
+  }
+}
