@@ -16,7 +16,20 @@ export function durationMs(
   if (text === undefined || text === "") return undefined;
   const ms = parseDuration(text);
   if (ms === undefined) error(report, path, "InvalidDuration", `${text} is not a duration`);
+  else if (ms > MAX_DURATION_MS) {
+    error(report, path, "InvalidDuration", `${text} is longer than 292 years`);
+    return undefined;
+  }
   return ms;
+}
+
+/** Envoy counts 64-bit nanoseconds. */
+const MAX_DURATION_MS = 9_223_372_036_000;
+
+/** Why Envoy refuses a text inside of a header (a path, a host, a value); undefined if it doesn't. */
+export function controlProblem(text: string): string | undefined {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return /[\u0000\r\n]/.test(text) ? "a line break or NUL can't be in a header" : undefined;
 }
 
 const MILLION = 1_000_000;

@@ -22,8 +22,8 @@ import { type Hostname, type ObjectKey, resolveHost } from "#pilot/model/name.ts
 import type { Service } from "#pilot/model/object.ts";
 import { policyFor } from "./destination-rule.ts";
 import type { MergedRule } from "./merged-rule.ts";
-import { durationMs, fraction, regexProblem } from "./fields.ts";
-import { headerChanges } from "./header-operations.ts";
+import { controlProblem, durationMs, fraction, regexProblem } from "./fields.ts";
+import { headerChanges, hostHeader } from "./header-operations.ts";
 import { type Reporter, error, originOf, warn } from "./result.ts";
 import { retryPolicy } from "./retry.ts";
 import { hashPolicies } from "./traffic-policy.ts";
@@ -81,7 +81,9 @@ function forward(
   const hash = hashOf(rule.route ?? [], input);
   const retry = retryPolicy(rule.retries, mesh, report, `${path}.retries`);
   const pathRewrite = rewriteOf(rule, match, input);
-  const host = rule.rewrite?.authority ?? headerChanges(rule.headers).hostRewrite;
+  const host =
+    checked(rule.rewrite?.authority, `${path}.rewrite.authority`, report) ??
+    hostHeader(rule.headers, report, `${path}.headers`);
   return {
     kind: "forward",
     clusters,
@@ -90,7 +92,7 @@ function forward(
       ? {}
       : { retry: hash.length > 0 ? { ...retry, avoidPreviousHosts: false } : retry }),
     ...(pathRewrite === undefined ? {} : { pathRewrite }),
-    ...(host === undefined || host === "" ? {} : { hostRewrite: host }),
+    ...(host === undefined ? {} : { hostRewrite: host }),
     mirrors: mirrorsOf(rule, input),
     hash,
   };
@@ -108,11 +110,13 @@ function weightedClusters(
     const weight = route.weight ?? 0;
     if (routes.length > 1 && weight === 0) return [];
     const path = `${input.path}.route[${at}]`;
+    const host = hostHeader(route.headers, input.report, `${path}.headers`);
     return [
       {
         cluster: clusterOf(route.destination, `${path}.destination`, input),
         weight: routes.length === 1 ? 1 : weight,
-        ...headerChanges(route.headers),
+        ...headerChanges(route.headers, input.report, `${path}.headers`),
+        ...(host === undefined ? {} : { hostRewrite: host }),
         origins: [originOf(input.object, path)],
       },
     ];
@@ -173,16 +177,28 @@ function rewriteOf(
   const spec = rule.rewrite;
   if (spec?.uriRegexRewrite !== undefined) {
     const { match: pattern, rewrite = "" } = spec.uriRegexRewrite;
+    const at = `${path}.rewrite.uriRegexRewrite`;
     const invalid = regexProblem(pattern);
-    if (invalid === undefined) return { kind: "regex", pattern, substitution: rewrite };
-    error(report, `${path}.rewrite.uriRegexRewrite.match`, "InvalidRegex", invalid);
-    return undefined;
+    if (invalid !== undefined) error(report, `${at}.match`, "InvalidRegex", invalid);
+    const substitution = rewrite === "" ? "" : checked(rewrite, `${at}.rewrite`, report);
+    if (invalid !== undefined || substitution === undefined) return undefined;
+    return { kind: "regex", pattern, substitution };
   }
-  if (spec?.uri === undefined || spec.uri === "") return undefined;
+  const uri = checked(spec?.uri, `${path}.rewrite.uri`, report);
+  if (uri === undefined) return undefined;
   const pattern = match?.uri?.regex;
   return pattern === undefined
-    ? { kind: "prefix", value: spec.uri }
-    : { kind: "regex", pattern, substitution: spec.uri };
+    ? { kind: "prefix", value: uri }
+    : { kind: "regex", pattern, substitution: uri };
+}
+
+/** A text that goes into a header; undefined if there is none, or (reported) none that can. */
+function checked(text: string | undefined, path: string, report: Reporter): string | undefined {
+  if (text === undefined || text === "") return undefined;
+  const invalid = controlProblem(text);
+  if (invalid === undefined) return text;
+  error(report, path, "InvalidText", invalid);
+  return undefined;
 }
 
 function mirrorsOf(rule: HTTPRoute, input: ActionInput): Mirror[] {
@@ -210,7 +226,13 @@ function redirect(
   spec: HTTPRedirect,
   match: HTTPMatchRequest | undefined,
   { report, path }: ActionInput,
-): RedirectAction {
+): RedirectAction | RespondAction {
+  const texts = [spec.uri, spec.authority, spec.prefixRewrite];
+  const invalid = texts.map((text) => controlProblem(text ?? "")).find((one) => one !== undefined);
+  if (invalid !== undefined) {
+    error(report, `${path}.redirect`, "InvalidText", `${invalid}: answered 503`);
+    return { kind: "respond", status: 503 };
+  }
   const port =
     spec.port ??
     (spec.derivePort === "FROM_PROTOCOL_DEFAULT"

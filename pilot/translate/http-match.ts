@@ -8,8 +8,8 @@ import type { HeaderMatch, QueryMatch, RouteMatch, StringMatch } from "#pilot/ir
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { Labels } from "#pilot/model/object.ts";
 import { compareText } from "#pilot/model/object.ts";
-import { stringMatch } from "./fields.ts";
-import type { Reporter } from "./result.ts";
+import { controlProblem, stringMatch } from "./fields.ts";
+import { type Reporter, error } from "./result.ts";
 
 /** From where a request is looked at. */
 export interface Viewpoint {
@@ -99,6 +99,11 @@ function headerMatches(
   ];
   const matches: HeaderMatch[] = [];
   for (const { name, spec: one, invert, at } of wanted) {
+    const invalid = name === "" ? "a header needs a name" : controlProblem(name);
+    if (invalid !== undefined) {
+      error(report, `${path}.${at}`, "InvalidName", invalid);
+      return undefined;
+    }
     const parsed = stringMatch(one, report, `${path}.${at}`);
     if (!parsed.ok) return undefined;
     matches.push({ name, ...(parsed.match === undefined ? {} : { match: parsed.match }), invert });
@@ -113,6 +118,10 @@ function queryMatches(
 ): QueryMatch[] | undefined {
   const matches: QueryMatch[] = [];
   for (const [name, one] of entriesOf(spec.queryParams)) {
+    if (name === "") {
+      error(report, `${path}.queryParams`, "InvalidName", "a parameter needs a name");
+      return undefined;
+    }
     const parsed = stringMatch(one, report, `${path}.queryParams[${name}]`);
     if (!parsed.ok) return undefined;
     matches.push({ name, ...(parsed.match === undefined ? {} : { match: parsed.match }) });

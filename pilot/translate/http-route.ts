@@ -190,7 +190,7 @@ function buildRoute(
     report,
     path,
   });
-  const { hostRewrite: _hostRewrite, ...headers } = headerChanges(rule.headers);
+  const headers = headerChanges(rule.headers, report, `${path}.headers`);
   const fault = faultOf(rule.fault, report, `${path}.fault`);
   const cors = corsOf(rule.corsPolicy, report, `${path}.corsPolicy`);
   const name = rule.name ?? "";
