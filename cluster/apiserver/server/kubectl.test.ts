@@ -95,6 +95,7 @@ describe("kubectl", () => {
     await kubectl("create", "configmap", "brief");
     const waiting = kubectl("wait", "--for=delete", "configmap/brief", "--timeout=15s");
     await kubectl("delete", "configmap", "brief");
-    expect(await waiting).toMatch(/condition met|not found/);
+    // It says so, or nothing when the object was gone before it looked; a timeout exits with 1.
+    expect(await waiting).toMatch(/condition met|^$/);
   });
 });
