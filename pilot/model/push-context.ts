@@ -35,6 +35,8 @@ interface Indexed {
   virtualServicesByHost: VirtualService;
   /** `mesh` or `namespace/name` of a Gateway. */
   virtualServicesByGateway: VirtualService;
+  /** By host of a destination of one of its routes. */
+  virtualServicesByDestination: VirtualService;
   destinationRulesByHost: DestinationRule;
   gateways: Gateway;
   sidecarsByNamespace: Sidecar;
@@ -130,6 +132,22 @@ export function gatewaysOf(object: VirtualService, names = object.spec.gateways 
   ];
 }
 
+/** Every host that a rule sends traffic to. */
+export function destinationsOf(rule: VirtualService, clusterDomain: string): Hostname[] {
+  const { http = [], tls = [], tcp = [] } = rule.spec;
+  const hosts = [
+    ...http.flatMap((one) => [
+      ...(one.route ?? []).map((to) => to.destination?.host),
+      one.mirror?.host,
+      ...(one.mirrors ?? []).map((to) => to.destination?.host),
+    ]),
+    ...[...tls, ...tcp].flatMap((one) => (one.route ?? []).map((to) => to.destination?.host)),
+  ];
+  return hosts
+    .filter((host) => host !== undefined)
+    .map((host) => resolveHost(host, rule.namespace, clusterDomain));
+}
+
 function labelNamesOf(object: VirtualService | DestinationRule): string[] {
   if (object.kind === "DestinationRule") {
     return Object.keys(object.spec.workloadSelector?.matchLabels ?? {});
@@ -148,6 +166,12 @@ function emptyIndexes(mesh: MeshConfig): Indexes {
     servicesByNamespace: emptyIndex(by<Service>((one) => [one.namespace], compareServices)),
     virtualServicesByHost: emptyIndex(by<VirtualService>(hosts, compareAge)),
     virtualServicesByGateway: emptyIndex(by<VirtualService>((one) => gatewaysOf(one), compareAge)),
+    virtualServicesByDestination: emptyIndex(
+      by<VirtualService>(
+        (one) => [...new Set(destinationsOf(one, mesh.clusterDomain))],
+        compareAge,
+      ),
+    ),
     destinationRulesByHost: emptyIndex(by<DestinationRule>(hosts, compareAge)),
     gateways: emptyIndex(all<Gateway>(compareAge)),
     sidecarsByNamespace: emptyIndex(by<Sidecar>((one) => [one.namespace], compareAge)),
@@ -214,6 +238,7 @@ function updateIndexes(
     servicesByNamespace: update(indexes.servicesByNamespace, services),
     virtualServicesByHost: update(indexes.virtualServicesByHost, virtualServices),
     virtualServicesByGateway: update(indexes.virtualServicesByGateway, virtualServices),
+    virtualServicesByDestination: update(indexes.virtualServicesByDestination, virtualServices),
     destinationRulesByHost: update(indexes.destinationRulesByHost, rules),
     gateways: update(indexes.gateways, (list) => of("Gateway", list)),
     sidecarsByNamespace: update(indexes.sidecarsByNamespace, (list) => of("Sidecar", list)),

@@ -6,10 +6,10 @@
 import { cached } from "./cached.ts";
 import { egressListeners, importsRule, importsService } from "./egress.ts";
 import type { MeshConfig } from "./mesh-config.ts";
-import { type Hostname, resolveHost } from "./name.ts";
+import type { Hostname } from "./name.ts";
 import { type Service, type Sidecar, type VirtualService, compareText } from "./object.ts";
 import { type ObjectIndex, lookup } from "./object-index.ts";
-import { ALL, type PushContext, hostsOf, objectOf } from "./push-context.ts";
+import { ALL, type PushContext, destinationsOf, hostsOf, objectOf } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
 import { isRuleVisible, isServiceVisible } from "./visibility.ts";
 
@@ -102,22 +102,6 @@ function buildRulesOfMesh(
   return visible.filter((rule) =>
     importsRule(hosts, rule.namespace, hostsOf(rule, mesh.clusterDomain)),
   );
-}
-
-/** Every host that a rule sends traffic to. */
-export function destinationsOf(rule: VirtualService, clusterDomain: string): Hostname[] {
-  const { http = [], tls = [], tcp = [] } = rule.spec;
-  const hosts = [
-    ...http.flatMap((one) => [
-      ...(one.route ?? []).map((to) => to.destination?.host),
-      one.mirror?.host,
-      ...(one.mirrors ?? []).map((to) => to.destination?.host),
-    ]),
-    ...[...tls, ...tcp].flatMap((one) => (one.route ?? []).map((to) => to.destination?.host)),
-  ];
-  return hosts
-    .filter((host) => host !== undefined)
-    .map((host) => resolveHost(host, rule.namespace, clusterDomain));
 }
 
 /**

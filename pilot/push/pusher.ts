@@ -3,6 +3,7 @@ import { ChangeQueue, SYSTEM_CLOCK } from "./change-queue.ts";
 import type { QueueClock } from "./change-queue.ts";
 import { Connection } from "./connection.ts";
 import { ScopeState } from "./scope-state.ts";
+import { HalfChanges } from "./half-changes.ts";
 import { ResourceInterner } from "#pilot/cache/interner.ts";
 import type { OpenOptions, OpenResult } from "#pilot/cache/view.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
@@ -54,6 +55,7 @@ export class Pusher {
   readonly #options: PusherOptions;
   readonly #clock: QueueClock;
   readonly #queue: ChangeQueue;
+  readonly #halves = new HalfChanges();
   readonly #interner = new ResourceInterner();
   readonly #scopes = new Map<ScopeKey, Shared>();
   /** Scopes without users, the longest unused first. */
@@ -61,6 +63,8 @@ export class Pusher {
   readonly #connections = new Set<Connection>();
   readonly #byAddress = new Map<string, Set<Connection>>();
   #context: PushContext = createPushContext([]);
+  #started = false;
+  #resuming = false;
 
   constructor(options: PusherOptions) {
     this.#options = options;
@@ -82,7 +86,8 @@ export class Pusher {
 
   /** Problems of everything that some proxy uses. */
   problems(): IrProblem[] {
-    return this.scopes().flatMap((state) => state.problems());
+    const used = [...this.#scopes.values()].filter(({ users }) => users.size > 0);
+    return used.flatMap(({ state }) => state.problems());
   }
 
   /** Notes changes; they take effect in a batch soon, but none before `start`. */
@@ -93,6 +98,7 @@ export class Pusher {
   /** The initial state is complete: takes all of it in before it returns. */
   start(): void {
     this.#queue.flush();
+    this.#started = true;
     this.#queue.start();
   }
 
@@ -179,7 +185,9 @@ export class Pusher {
 
   #push(batch: readonly Change[], since: number): void {
     const previous = this.#context;
-    const changes = batch.filter((change) => isNews(change, previous));
+    const admitted = this.#started ? this.#halves.admit(batch, previous, this.#clock.now()) : batch;
+    this.#resumeLater();
+    const changes = admitted.filter((change) => isNews(change, previous));
     const next = updatePushContext(previous, changes);
     if (next === previous) return;
     this.#context = next;
@@ -201,6 +209,17 @@ export class Pusher {
     report.proxies = reached.size;
     report.ms = this.#clock.now() - since;
     this.#options.onPush?.(report);
+  }
+
+  /** Changes that wait for their other half go on when their time is over. */
+  #resumeLater(): void {
+    const { dueMs } = this.#halves;
+    if (dueMs === undefined || this.#resuming) return;
+    this.#resuming = true;
+    this.#clock.after(Math.max(1, dueMs - this.#clock.now()), () => {
+      this.#resuming = false;
+      this.#push([], this.#clock.now());
+    });
   }
 
   /** Marks what may differ now in a scope; true if there is any. */

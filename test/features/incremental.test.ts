@@ -159,8 +159,9 @@ interface World {
 /** `protocols` of `NODES` in turn: virtual hosts travel by themselves to every second one. */
 function newWorld(log: (line: string) => void): World {
   const later: (() => void)[] = [];
+  let time = 0;
   const clock = {
-    now: () => 0,
+    now: () => time,
     after: (ms: number, run: () => void) => ms < 1000 && later.push(run),
   };
   const pusher = new Pusher({ log, clock });
@@ -169,8 +170,12 @@ function newWorld(log: (line: string) => void): World {
     log,
     clusterDomain: "cluster.local",
   });
+  // Also what waits for its other half has waited long enough then.
   const settle = (): void => {
-    for (const run of later.splice(0)) run();
+    while (later.length > 0) {
+      time += 1000;
+      for (const run of later.splice(0)) run();
+    }
   };
   return { feed, pusher, views: [], settle };
 }
