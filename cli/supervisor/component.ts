@@ -32,8 +32,8 @@ export interface ComponentState {
 
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 10_000;
-/** A process that lived this long starts with the first backoff again. */
-const STABLE_MS = 10_000;
+/** A process that served for this long starts with the first backoff again. */
+const STABLE_MS = 2_000;
 const STOP_GRACE_MS = 8_000;
 const READY_POLL_MS = 25;
 /** Restarts without ever having served, after which waiting for it is given up. */
@@ -48,6 +48,7 @@ export class Component {
   #stopping = false;
   #backoffMs = FIRST_BACKOFF_MS;
   #restartTimer: NodeJS.Timeout | undefined;
+  #readyAt: number | undefined;
   #lastExit = "";
   #readyWaiters: { resolve: () => void; reject: () => void }[] = [];
 
@@ -70,7 +71,7 @@ export class Component {
   start(): void {
     mkdirSync(path.dirname(this.spec.logFile), { recursive: true });
     const log = openSync(this.spec.logFile, "a", 0o600);
-    const startedAt = Date.now();
+    this.#readyAt = undefined;
     // In a session of its own: a Ctrl-C in the terminal is the supervisor's to handle.
     const child = spawn(this.spec.command, this.spec.args, {
       detached: true,
@@ -80,10 +81,10 @@ export class Component {
     closeSync(log);
     this.#child = child;
     child.on("error", (error) => {
-      this.#ended(startedAt, `cannot be started: ${error.message}`);
+      this.#ended(`cannot be started: ${error.message}`);
     });
     child.on("exit", (code, signal) => {
-      this.#ended(startedAt, signal === null ? `exited with code ${code}` : `ended by ${signal}`);
+      this.#ended(signal === null ? `exited with code ${code}` : `ended by ${signal}`);
     });
     if (child.pid !== undefined) void this.#watchReadiness(child, child.pid);
   }
@@ -152,11 +153,12 @@ export class Component {
   }
 
   #becameReady(): void {
+    this.#readyAt = performance.now();
     this.#update({ ready: true });
     for (const waiter of this.#readyWaiters.splice(0)) waiter.resolve();
   }
 
-  #ended(startedAt: number, how: string): void {
+  #ended(how: string): void {
     if (this.#child === undefined) return;
     this.#child = undefined;
     this.#lastExit = how;
@@ -165,7 +167,8 @@ export class Component {
     if (this.#state.restarts >= FUTILE_STARTS) {
       for (const waiter of this.#readyWaiters.splice(0)) waiter.reject();
     }
-    if (Date.now() - startedAt > STABLE_MS) this.#backoffMs = FIRST_BACKOFF_MS;
+    const servedMs = this.#readyAt === undefined ? 0 : performance.now() - this.#readyAt;
+    if (servedMs > STABLE_MS) this.#backoffMs = FIRST_BACKOFF_MS;
     this.#restartTimer = setTimeout(() => {
       this.#update({ restarts: this.#state.restarts + 1 });
       this.start();

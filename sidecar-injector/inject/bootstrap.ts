@@ -50,6 +50,7 @@ export function bootstrapText(
     },
     admin: { address: address("127.0.0.1", PORTS.admin), profile_path: "/dev/null" },
     dynamic_resources: dynamicResources(),
+    typed_dns_resolver_config: dnsResolver(),
     static_resources: {
       listeners: [
         httpListener("health", PORTS.health, { from: "/healthz/ready", to: "/ready" }),
@@ -85,6 +86,21 @@ export function bootstrapText(
     },
   };
   return JSON.stringify(bootstrap);
+}
+
+/**
+ * A question that meets a DNS process on its restart may get no answer and no refusal (the kernel
+ * limits those): it is asked again after a second, not after the five of c-ares that grow to 15.
+ */
+function dnsResolver(): object {
+  return {
+    name: "envoy.network.dns_resolver.cares",
+    typed_config: {
+      "@type": `${TYPE}.extensions.network.dns_resolver.cares.v3.CaresDnsResolverConfig`,
+      query_timeout_seconds: 1,
+      query_tries: 3,
+    },
+  };
 }
 
 /** Delta ADS for everything. Readiness waits for the first answer, however long it takes. */
