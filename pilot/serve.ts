@@ -9,7 +9,9 @@ import { customKinds } from "#cluster/apiserver/kinds/custom.ts";
 import { knownDefinition } from "#cluster/apiserver/schema/messages.ts";
 import { findUnknown } from "#cluster/apiserver/schema/prune.ts";
 import { validate } from "#cluster/apiserver/schema/validate.ts";
+import { INGRESSES } from "#cluster/api/resources.ts";
 import type { PkiFiles } from "#cluster/api/process-config.ts";
+import type { KubeClient } from "#cluster/client/client.ts";
 import { createClient } from "#cluster/client/http-client.ts";
 import { inClusterConfig, loadKubeconfig } from "#cluster/client/kubeconfig.ts";
 import { loadCrds } from "#crds/load.ts";
@@ -17,9 +19,14 @@ import { startDirectorySource } from "#pilot/config/directory-source.ts";
 import { startKubernetesSource } from "#pilot/config/kubernetes-source.ts";
 import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import type { ObjectCheck } from "#pilot/config/yaml-file.ts";
+import { shortName } from "#pilot/cache/type-url.ts";
 import { startDebugServer } from "#pilot/debug/http-server.ts";
 import { Metrics } from "#pilot/debug/metrics.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
+import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
+import { problemEvents } from "#pilot/status/problem-events.ts";
+import { ProblemReporter, textOf } from "#pilot/status/problem-reporter.ts";
+import type { ReportedProblem } from "#pilot/status/problem-reporter.ts";
 import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { Rejection, StreamEvents } from "#pilot/xds/stream.ts";
@@ -62,21 +69,39 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   const tls = credentials(options);
   const rejections: Rejection[] = [];
   const metrics = new Metrics();
-  const pusher = new Pusher({ log, onPush: (report) => metrics.pushed(report) });
+  const pusher = new Pusher({
+    log,
+    onPush: (report) => {
+      metrics.pushed(report);
+      reporter.noteChange();
+    },
+  });
   const feed = new ObjectFeed({
     apply: (changes) => pusher.apply(changes),
     log,
     clusterDomain: options.clusterDomain ?? "cluster.local",
   });
+  const sinks = [(problem: ReportedProblem) => log(textOf(problem))];
+  const reporter = new ProblemReporter({
+    current: () => [...feed.problems(), ...pusher.problems(), ...rejections.flatMap(problemsOf)],
+    tell: (problem) => sinks.forEach((sink) => sink(problem)),
+  });
   // Sources may run before anything is served; streams see the world only when it is whole.
-  await startSources(options, { feed, log, signal });
+  const client = await startSources(options, { feed, log, signal });
+  if (client !== undefined) {
+    const resources = [...WATCHED_CONFIG, INGRESSES];
+    const toEvent = problemEvents({ client, resources, log, signal });
+    sinks.push((problem) => void toEvent(problem));
+  }
   if (signal.aborted) return;
   pusher.start();
   const events = withRejections(metrics, (rejection) => {
     rejections.push(rejection);
     if (rejections.length > KEPT_REJECTIONS) rejections.shift();
     log(describeRejection(rejection));
+    reporter.noteChange();
   });
+  reporter.noteChange();
   const server = await startDiscoveryServer({
     ...parseAddress(options.grpc),
     ...(tls === undefined ? {} : { tls }),
@@ -105,21 +130,24 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
 async function startSources(
   options: ServeOptions,
   { feed, log, signal }: { feed: ObjectFeed; log: (line: string) => void; signal: AbortSignal },
-): Promise<void> {
+): Promise<KubeClient | undefined> {
   const { configDir, kubeconfig } = options;
   const sources: Promise<void>[] = [];
   if (configDir !== undefined) {
     const check = schemaCheck();
     sources.push(startDirectorySource({ directory: configDir, feed, check, log, signal }));
   }
+  let client: KubeClient | undefined;
   if (kubeconfig !== undefined) {
     const config =
       kubeconfig === "in-cluster" ? await inClusterConfig() : await loadKubeconfig(kubeconfig);
-    const client = createClient(config);
-    signal.addEventListener("abort", () => client.close());
+    const created = createClient(config);
+    client = created;
+    signal.addEventListener("abort", () => created.close());
     sources.push(startKubernetesSource({ client, feed, log, signal }));
   }
   await Promise.all(sources);
+  return client;
 }
 
 /** What an API server would have said of an object: types, patterns, unknown fields. */
@@ -188,13 +216,34 @@ function withRejections(metrics: Metrics, onReject: (one: Rejection) => void): S
   };
 }
 
-/** Names the objects behind the response, first those that the proxy's message names. */
+/** Proxies tell at length, over many lines, what they refuse. */
+const MAX_SHOWN = 500;
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, " ").slice(0, MAX_SHOWN);
+}
+
+/** Names the objects behind the response. */
 function describeRejection({ proxyId, type, message, resources }: Rejection): string {
-  const named = resources.filter(({ name }) => message.includes(name));
-  const blamed = named.length > 0 ? named : resources;
-  const objects = new Set(blamed.flatMap(({ origins }) => origins.map((one) => one.object)));
-  const some = [...objects].slice(0, 10).join(", ");
-  return `${proxyId}: rejects ${type}: ${message}; it keeps what it had. From: ${some}`;
+  const names = resources.map(({ name }) => name);
+  const objects = new Set(resources.flatMap(({ origins }) => origins.map((one) => one.object)));
+  const some = (all: Iterable<string>): string => [...all].slice(0, 10).join(", ");
+  const what = `${type} ${some(names)}`;
+  return `${proxyId}: refuses ${what}: ${oneLine(message)}; it keeps what it had. From: ${some(objects)}`;
+}
+
+/** A refusal as a problem of the objects that the resource comes from; Services are never to blame. */
+function problemsOf({ type, message, resources }: Rejection): ReportedProblem[] {
+  return resources
+    .flatMap(({ name, origins }) => origins.map((origin) => ({ name, ...origin })))
+    .filter(({ object }) => !object.startsWith("Service/"))
+    .slice(0, 10)
+    .map(({ name, object, path }) => ({
+      object,
+      path,
+      reason: "RefusedByProxy",
+      message: `${shortName(type) ?? type} ${name}: ${oneLine(message)}`,
+    }));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

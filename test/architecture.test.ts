@@ -39,6 +39,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "pilot/push": ["pilot/model", "pilot/translate", "pilot/ir", "pilot/envoy", "pilot/cache"],
   "pilot/xds": ["pilot/cache", "pilot/proto"],
   "pilot/explain": ["pilot/model", "pilot/translate", "pilot/ir"],
+  "pilot/status": ["pilot/model", "cluster/api", "cluster/client"],
   "pilot/debug": ["*"],
   "ingress/translate": ["pilot/model", "crds", "cluster/api"],
   "ingress/controller": ["cluster/api", "cluster/client", "ingress/translate"],

@@ -182,12 +182,12 @@ function configObjects(context: PushContext): object[] {
     }));
 }
 
-/** Reason → object → what about it; rejections of proxies stand under `NACK`. */
-function pushStatus(sources: DebugSources): Record<string, Record<string, object>> {
-  const status = new Map<string, Map<string, object>>();
+/** Reason → object → all that is to be said; rejections of proxies stand under `NACK`. */
+function pushStatus(sources: DebugSources): Record<string, Record<string, object[]>> {
+  const status = new Map<string, Map<string, object[]>>();
   const note = (reason: string, object: string, what: object): void => {
-    const objects = status.get(reason) ?? new Map<string, object>();
-    status.set(reason, objects.set(object, what));
+    const objects = status.get(reason) ?? new Map<string, object[]>();
+    status.set(reason, objects.set(object, [...(objects.get(object) ?? []), what]));
   };
   for (const problem of allProblems(sources)) {
     const { object, path, message } = problem as Problem;
