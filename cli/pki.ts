@@ -1,12 +1,12 @@
 /** The cluster's certificate authority and every certificate that its processes present. */
 
 import "reflect-metadata";
-import { createPrivateKey, webcrypto } from "node:crypto";
+import { X509Certificate, createPrivateKey, webcrypto } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import * as x509 from "@peculiar/x509";
 import type { ClusterNetwork, PkiFiles } from "#cluster/api/process-config.ts";
-import { isMissing, writeAtomically } from "./state.ts";
+import { UsageError, isMissing, writeAtomically } from "./state.ts";
 
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256" } as const;
 const SIGNING = { name: "ECDSA", hash: "SHA-256" } as const;
@@ -62,73 +62,104 @@ export async function ensurePki(options: PkiOptions): Promise<ClusterPki> {
   x509.cryptoProvider.set(webcrypto);
   const { dir, network } = options;
   const authority = await ensureAuthority(dir);
-  const issue = (subject: Subject): Promise<PkiFiles> => ensureLeaf(dir, authority, subject);
   const domain = network.clusterDomain;
   const masters = "system:masters";
-  const kubeletClient: Record<string, PkiFiles> = {};
-  const kubeletServing: Record<string, PkiFiles> = {};
-  for (const node of options.nodes) {
-    kubeletClient[node.name] = await issue({
-      file: `kubelet-client-${node.name}`,
-      commonName: `system:node:${node.name}`,
-      organization: "system:nodes",
-    });
-    kubeletServing[node.name] = await issue({
-      file: `kubelet-serving-${node.name}`,
-      commonName: node.name,
-      serverNames: { dns: [node.name], ip: [node.address] },
-    });
-  }
+  const [files, kubeletClient, kubeletServing] = await Promise.all([
+    issueAll(dir, authority, {
+      apiServer: {
+        file: "apiserver",
+        commonName: "kube-apiserver",
+        serverNames: {
+          dns: ["localhost", ...serviceNames("kubernetes", "default", domain)],
+          ip: ["127.0.0.1", network.hostAddress, options.kubernetesAddress],
+        },
+      },
+      apiServerKubeletClient: {
+        file: "apiserver-kubelet-client",
+        commonName: "kube-apiserver-kubelet-client",
+        organization: masters,
+      },
+      admin: { file: "admin", commonName: "kubernetes-admin", organization: masters },
+      controlPlane: {
+        file: "control-plane",
+        commonName: "system:lateen-control-plane",
+        organization: masters,
+      },
+      pilotClient: {
+        file: "pilot-client",
+        commonName: "system:lateen-pilot",
+        organization: masters,
+      },
+      pilotServing: {
+        file: "pilot",
+        commonName: "istiod",
+        serverNames: {
+          dns: serviceNames("istiod", "istio-system", domain),
+          ip: [network.hostAddress],
+        },
+      },
+      webhook: {
+        file: "webhook",
+        commonName: "sidecar-injector",
+        serverNames: { dns: ["localhost"], ip: ["127.0.0.1"] },
+      },
+      dnsClient: {
+        file: "dns-client",
+        commonName: "system:lateen-dns",
+        organization: masters,
+      },
+    }),
+    issueAll(dir, authority, byNode(options, kubeletClientSubject)),
+    issueAll(dir, authority, byNode(options, kubeletServingSubject)),
+  ]);
   return {
     caFile: path.join(dir, "ca.crt"),
     caKeyFile: path.join(dir, "ca.key"),
     caPem: authority.certificate.toString("pem"),
     serviceAccountKeyFile: await ensureSigningKey(path.join(dir, "service-account.key")),
-    apiServer: await issue({
-      file: "apiserver",
-      commonName: "kube-apiserver",
-      serverNames: {
-        dns: ["localhost", ...serviceNames("kubernetes", "default", domain)],
-        ip: ["127.0.0.1", network.hostAddress, options.kubernetesAddress],
-      },
-    }),
-    apiServerKubeletClient: await issue({
-      file: "apiserver-kubelet-client",
-      commonName: "kube-apiserver-kubelet-client",
-      organization: masters,
-    }),
-    admin: await issue({ file: "admin", commonName: "kubernetes-admin", organization: masters }),
-    controlPlane: await issue({
-      file: "control-plane",
-      commonName: "system:lateen-control-plane",
-      organization: masters,
-    }),
-    pilotClient: await issue({
-      file: "pilot-client",
-      commonName: "system:lateen-pilot",
-      organization: masters,
-    }),
-    pilotServing: await issue({
-      file: "pilot",
-      commonName: "istiod",
-      serverNames: {
-        dns: serviceNames("istiod", "istio-system", domain),
-        ip: [network.hostAddress],
-      },
-    }),
-    webhook: await issue({
-      file: "webhook",
-      commonName: "sidecar-injector",
-      serverNames: { dns: ["localhost"], ip: ["127.0.0.1"] },
-    }),
-    dnsClient: await issue({
-      file: "dns-client",
-      commonName: "system:lateen-dns",
-      organization: masters,
-    }),
+    ...files,
     kubeletClient,
     kubeletServing,
   };
+}
+
+type PkiNode = PkiOptions["nodes"][number];
+
+function byNode(
+  options: PkiOptions,
+  subjectOf: (node: PkiNode) => Subject,
+): Record<string, Subject> {
+  return Object.fromEntries(options.nodes.map((node) => [node.name, subjectOf(node)]));
+}
+
+function kubeletClientSubject({ name }: PkiNode): Subject {
+  return {
+    file: `kubelet-client-${name}`,
+    commonName: `system:node:${name}`,
+    organization: "system:nodes",
+  };
+}
+
+function kubeletServingSubject({ name, address }: PkiNode): Subject {
+  return {
+    file: `kubelet-serving-${name}`,
+    commonName: name,
+    serverNames: { dns: [name], ip: [address] },
+  };
+}
+
+/** All at once: making keys and flushing files take most of the time. */
+async function issueAll<K extends string>(
+  dir: string,
+  authority: Authority,
+  subjects: Record<K, Subject>,
+): Promise<Record<K, PkiFiles>> {
+  const issued = await Promise.all(
+    Object.entries<Subject>(subjects).map(
+      async ([key, subject]) => [key, await ensureLeaf(dir, authority, subject)] as const,
+    ),
+  );
+  return Object.fromEntries(issued) as Record<K, PkiFiles>;
 }
 
 function serviceNames(name: string, namespace: string, domain: string): string[] {
@@ -141,7 +172,14 @@ async function ensureAuthority(dir: string): Promise<Authority> {
   const keyFile = path.join(dir, "ca.key");
   const [certPem, keyPem] = await Promise.all([readIfThere(certFile), readIfThere(keyFile)]);
   if (certPem !== undefined && keyPem !== undefined) {
-    return { certificate: new x509.X509Certificate(certPem), key: await importKey(keyPem) };
+    try {
+      return { certificate: new x509.X509Certificate(certPem), key: await importKey(keyPem) };
+    } catch (cause) {
+      throw new UsageError(
+        `${certFile} or its key is damaged: restore it, or start anew after \`lateen down --purge\``,
+        { cause },
+      );
+    }
   }
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -179,6 +217,7 @@ async function ensureLeaf(dir: string, authority: Authority, subject: Subject): 
   if (
     certPem !== undefined &&
     keyPem !== undefined &&
+    isPair(certPem, keyPem) &&
     (await stillGood(certPem, authority, subject))
   ) {
     return files;
@@ -215,6 +254,15 @@ function leafExtensions(subject: Subject): x509.Extension[] {
     );
   }
   return [...extensions, new x509.ExtendedKeyUsageExtension(usages)];
+}
+
+/** Whether both can be read and belong together: a start may have been cut off between the two. */
+function isPair(certPem: string, keyPem: string): boolean {
+  try {
+    return new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem));
+  } catch {
+    return false;
+  }
 }
 
 async function stillGood(pem: string, authority: Authority, subject: Subject): Promise<boolean> {

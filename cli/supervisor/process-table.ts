@@ -11,12 +11,30 @@ export interface ProcessIdentity {
 
 /** The identity of a running process; undefined when there is none (a zombie counts as none). */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
-  // The command's name is in parentheses and may itself contain blanks and parentheses.
-  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state, startTime] = [fields?.[0], fields?.[19]];
+  const [state, , ...rest] = await statFields(pid);
+  const startTime = rest[17];
   if (startTime === undefined || state === "Z" || state === "X") return undefined;
   return { pid, startTime };
+}
+
+/** The parent of a process with its command line. */
+export async function parentOf(
+  pid: number,
+): Promise<{ identity: ProcessIdentity; args: string[] } | undefined> {
+  const [, parent] = await statFields(pid);
+  const identity = parent === undefined ? undefined : await identify(Number(parent));
+  return identity === undefined ? undefined : { identity, args: await commandLine(identity.pid) };
+}
+
+/** `/proc/PID/stat` from its third field on: state, parent, …; empty when there is no process. */
+async function statFields(pid: number): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  // The command's name is in parentheses and may itself contain blanks and parentheses.
+  return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+async function commandLine(pid: number): Promise<string[]> {
+  return (await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")).split("\0");
 }
 
 /** Whether this very process still runs. */
@@ -33,8 +51,7 @@ export async function processesRunning(
     pids.map(async (pid) => {
       // The identity first: what has the number afterwards is the same process, or is not signalled.
       const identity = await identify(pid);
-      const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-      return identity !== undefined && matches(line.split("\0")) ? [identity] : [];
+      return identity !== undefined && matches(await commandLine(pid)) ? [identity] : [];
     }),
   );
   return found.flat();

@@ -7,7 +7,7 @@ import type { StatePaths } from "#cli/state.ts";
 import { Component } from "./component.ts";
 import type { ComponentSpec, ComponentState } from "./component.ts";
 import type { ProcessIdentity } from "./process-table.ts";
-import { endProcess, identify, isAlive, processesRunning } from "./process-table.ts";
+import { endProcess, identify, isAlive, parentOf, processesRunning } from "./process-table.ts";
 
 const ORPHAN_GRACE_MS = 5_000;
 
@@ -52,10 +52,25 @@ export async function recordedComponents(paths: StatePaths): Promise<ComponentSt
   return (await readTransient<ComponentState[]>(paths.componentsFile)) ?? [];
 }
 
-/** The running supervisor of a cluster; undefined when there is none. */
+/**
+ * The running supervisor of a cluster; undefined when there is none. Should its record be lost, it
+ * is the parent of the processes that it has started.
+ */
 export async function runningSupervisor(paths: StatePaths): Promise<ProcessIdentity | undefined> {
   const recorded = await readTransient<ProcessIdentity>(paths.supervisorFile);
-  return recorded !== undefined && (await isAlive(recorded)) ? recorded : undefined;
+  if (recorded !== undefined && (await isAlive(recorded))) return recorded;
+  for (const component of await processesRunning((args) => isComponent(args, paths))) {
+    const parent = await parentOf(component.pid);
+    if (parent !== undefined && isSupervisor(parent.args)) return parent.identity;
+  }
+  return undefined;
+}
+
+function isSupervisor(args: readonly string[]): boolean {
+  return args.some(
+    (argument, position) =>
+      argument === "up" && /(^|\/)(lateen(\.js)?|main\.ts)$/.test(args[position - 1] ?? ""),
+  );
 }
 
 /** Makes this process the cluster's supervisor. */
