@@ -41,6 +41,9 @@ export interface ClusterRecord {
 
 const CLUSTER_NAME = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
+/** What overlayfs reads as separators in its options, or the mount table escapes. */
+const UNSAFE_PATH = /[:,\\\s]/;
+
 /** Paths of a cluster; throws UsageError when the name can't be one. */
 export function statePaths(options: ClusterOptions): StatePaths {
   if (!CLUSTER_NAME.test(options.name)) {
@@ -49,6 +52,11 @@ export function statePaths(options: ClusterOptions): StatePaths {
     );
   }
   const home = options.home ?? process.env.LATEEN_HOME ?? path.join(homedir(), ".lateen");
+  if (UNSAFE_PATH.test(path.resolve(home))) {
+    throw new UsageError(
+      `--home ${JSON.stringify(home)}: mounts need a path without blanks, ":", "," and "\\"`,
+    );
+  }
   const root = path.join(path.resolve(home), options.name);
   const run = path.join(root, "run");
   const config = path.join(root, "config");

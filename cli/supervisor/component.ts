@@ -15,10 +15,12 @@ export interface ComponentSpec {
   command: string;
   args: readonly string[];
   env?: NodeJS.ProcessEnv;
+  /** Working directory; the supervisor's own when absent. */
+  cwd?: string;
   /** Gets the process's stderr (and stdout after the READY line). */
   logFile: string;
   /** Polled for a program that prints no READY line of ours (Envoy). */
-  isReady?: (signal: AbortSignal) => Promise<boolean>;
+  isReady?: () => Promise<boolean>;
 }
 
 /** What `status` shows of a component. */
@@ -75,6 +77,7 @@ export class Component {
     // In a session of its own: a Ctrl-C in the terminal is the supervisor's to handle.
     const child = spawn(this.spec.command, this.spec.args, {
       detached: true,
+      cwd: this.spec.cwd,
       env: { ...process.env, ...this.spec.env },
       stdio: ["ignore", this.spec.isReady === undefined ? "pipe" : log, log],
     });
@@ -143,8 +146,7 @@ export class Component {
 
   async #pollReadiness(child: ChildProcess): Promise<void> {
     while (this.#child === child && !this.#stopping) {
-      const signal = AbortSignal.timeout(1000);
-      if ((await this.spec.isReady?.(signal)) === true && this.#child === child) {
+      if ((await this.spec.isReady?.()) === true && this.#child === child) {
         this.#becameReady();
         return;
       }
@@ -182,7 +184,7 @@ export class Component {
   }
 }
 
-/** The last line of a log that reads like an error's message; empty when there is none. */
+/** The last line of a log that reads like an error's message, else the last; empty without any. */
 function lastError(logFile: string): string {
   const file = openSync(logFile, "r");
   try {
@@ -190,7 +192,8 @@ function lastError(logFile: string): string {
     const buffer = Buffer.alloc(Math.min(size, LOG_TAIL_BYTES));
     readSync(file, buffer, 0, buffer.length, size - buffer.length);
     const lines = buffer.toString("utf8").split("\n");
-    return lines.findLast((line) => /^\w*Error:/.test(line)) ?? "";
+    const line = lines.findLast((line) => /^\w*Error:/.test(line)) ?? lines.findLast(Boolean) ?? "";
+    return line.replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z /, "");
   } finally {
     closeSync(file);
   }

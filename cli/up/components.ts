@@ -1,8 +1,7 @@
 /** How each process of a cluster is run. */
 
-import { existsSync } from "node:fs";
-import { get } from "node:http";
 import path from "node:path";
+import { isGatewayReady } from "#cluster/localhost/gateway.ts";
 import { namespaceCommand } from "#cluster/network/run-in-namespace.ts";
 import { cacheFolder } from "#cli/setup/envoy.ts";
 import type { ComponentSpec } from "#cli/supervisor/component.ts";
@@ -96,20 +95,7 @@ export function localhostGateway(cluster: PreparedCluster): ComponentSpec {
       "warning",
     ],
     logFile: path.join(paths.logs, "localhost-gateway.log"),
-    isReady: (signal) => answersReady(path.join(paths.localhost, "admin.sock"), signal),
+    cwd: paths.localhost,
+    isReady: () => isGatewayReady(paths.localhost),
   };
-}
-
-/** Whether an Envoy's admin interface on a Unix socket says that it is live. */
-async function answersReady(socketPath: string, signal: AbortSignal): Promise<boolean> {
-  if (!existsSync(socketPath)) return false;
-  return new Promise((resolve) => {
-    const request = get({ socketPath, path: "/ready", signal }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    request.on("error", () => {
-      resolve(false);
-    });
-  });
 }

@@ -5,31 +5,23 @@ import { dump } from "js-yaml";
 import type { LocalhostRoute } from "./plan.ts";
 
 const TYPE = "type.googleapis.com";
-/** The kernel's limit for the path of a Unix socket, with its final zero byte. */
-const MAX_SOCKET_PATH = 107;
-
-/** Where the gateway's admin interface is; undefined when the folder's path is too long for one. */
-export function adminSocketPath(dir: string): string | undefined {
-  const file = path.join(dir, "admin.sock");
-  return Buffer.byteLength(file) <= MAX_SOCKET_PATH ? file : undefined;
-}
+/** The gateway's admin socket in its folder. */
+export const ADMIN_SOCKET = "admin.sock";
 
 /**
  * `bootstrap.yaml`: listeners and clusters come from `lds.yaml` and `cds.yaml` of the same folder,
- * read again whenever a file is renamed into it.
+ * read again whenever a file is renamed into it. The gateway must be started in that folder: its
+ * admin socket has a relative path, since the kernel takes at most 107 bytes for a socket's.
  */
 export function bootstrapFile(dir: string): string {
   const source = (file: string) => ({
     resource_api_version: "V3",
     path_config_source: { path: path.join(dir, file), watched_directory: { path: dir } },
   });
-  const socket = adminSocketPath(dir);
   return dump({
     node: { id: "localhost-gateway", cluster: "localhost-gateway" },
     dynamic_resources: { lds_config: source("lds.yaml"), cds_config: source("cds.yaml") },
-    ...(socket === undefined
-      ? {}
-      : { admin: { address: { pipe: { path: socket, mode: 0o600 } } } }),
+    admin: { address: { pipe: { path: ADMIN_SOCKET, mode: 0o600 } } },
   });
 }
 

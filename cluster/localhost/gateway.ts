@@ -1,9 +1,17 @@
 /** The running gateway, as far as its owner needs it: its files and what it listens on. */
 
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { get } from "node:http";
 import path from "node:path";
-import { adminSocketPath } from "./envoy-files.ts";
+import { ADMIN_SOCKET } from "./envoy-files.ts";
 
 const TIMEOUT_MS = 500;
 const MAX_ANSWER_BYTES = 4 << 20;
@@ -18,10 +26,13 @@ export function replaceFile(dir: string, name: string, content: string): void {
 
 /** Ports that the gateway of this folder listens on now; none when it doesn't run. */
 export async function gatewayPorts(dir: string): Promise<Set<number>> {
-  const socketPath = adminSocketPath(dir);
-  if (socketPath === undefined) return new Set();
-  const text = await fetchText(socketPath, "/listeners?format=json");
-  return text === undefined ? new Set() : parseListeners(text);
+  const answer = await askGateway(dir, "/listeners?format=json");
+  return answer === undefined ? new Set() : parseListeners(answer.body);
+}
+
+/** Whether the gateway of this folder runs and serves what its files say. */
+export async function isGatewayReady(dir: string): Promise<boolean> {
+  return (await askGateway(dir, "/ready"))?.status === 200;
 }
 
 /** The ports of Envoy's answer to `/listeners?format=json`. */
@@ -33,7 +44,23 @@ export function parseListeners(text: string): Set<number> {
   return new Set(ports.filter((port) => port !== undefined));
 }
 
-function fetchText(socketPath: string, requestPath: string): Promise<string | undefined> {
+interface Answer {
+  status: number;
+  body: string;
+}
+
+/** Asks by way of an open folder, whose name in /proc is short however long the folder's path. */
+async function askGateway(dir: string, requestPath: string): Promise<Answer | undefined> {
+  if (!existsSync(path.join(dir, ADMIN_SOCKET))) return undefined;
+  const folder = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    return await fetchText(`/proc/self/fd/${folder}/${ADMIN_SOCKET}`, requestPath);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function fetchText(socketPath: string, requestPath: string): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const options = { socketPath, path: requestPath, timeout: TIMEOUT_MS };
     const request = get(options, (response) => {
@@ -44,7 +71,9 @@ function fetchText(socketPath: string, requestPath: string): Promise<string | un
         if (size > MAX_ANSWER_BYTES) request.destroy();
         chunks.push(chunk);
       });
-      response.on("end", () => resolve(Buffer.concat(chunks).toString()));
+      response.on("end", () => {
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() });
+      });
       response.on("error", () => resolve(undefined));
     });
     request.on("timeout", () => request.destroy());
