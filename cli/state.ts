@@ -1,7 +1,7 @@
 /** The state folder of one cluster, and what is remembered in it. */
 
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import type { ClusterNetwork } from "#cluster/api/process-config.ts";
@@ -78,9 +78,19 @@ export function statePaths(options: ClusterOptions): StatePaths {
   };
 }
 
-/** Creates the folders that hold secrets (0700) and the rest. */
+/** Below this nothing starts; a process that can't even write its log couldn't say why. */
+const MINIMUM_FREE_BYTES = 32 * 1024 ** 2;
+
+/** Creates the folders that hold secrets (0700) and the rest; throws UsageError on a full disk. */
 export async function createStateFolders(paths: StatePaths): Promise<void> {
   await mkdir(paths.root, { recursive: true, mode: 0o700 });
+  const { bavail, bsize } = await statfs(paths.root);
+  if (bavail * bsize < MINIMUM_FREE_BYTES) {
+    const mib = (bavail * bsize) / 1024 ** 2;
+    throw new UsageError(
+      `only ${mib.toFixed(1)} MiB are free in ${paths.root}: free some space or choose another --home`,
+    );
+  }
   for (const folder of [
     paths.pki,
     path.dirname(paths.storeFile),
