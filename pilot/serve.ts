@@ -232,17 +232,23 @@ function describeRejection({ proxyId, type, message, resources }: Rejection): st
   return `${proxyId}: refuses ${what}: ${oneLine(message)}; it keeps what it had. From: ${some(objects)}`;
 }
 
-/** A refusal as a problem of the objects that the resource comes from; Services are never to blame. */
+/**
+ * A refusal as a problem of the objects that the resource comes from, once an object. A Service is
+ * never to blame, a Gateway only where no rule takes part.
+ */
 function problemsOf({ type, message, resources }: Rejection): ReportedProblem[] {
-  return resources
-    .flatMap(({ name, origins }) => origins.map((origin) => ({ name, ...origin })))
-    .filter(({ object }) => !object.startsWith("Service/"))
+  const origins = resources.flatMap((resource) => resource.origins);
+  const rules = origins.filter(({ object }) => /^(VirtualService|DestinationRule)\//.test(object));
+  const blamed = rules.length > 0 ? rules : origins;
+  const objects = new Set(blamed.map(({ object }) => object));
+  return [...objects]
+    .filter((object) => !object.startsWith("Service/"))
     .slice(0, 10)
-    .map(({ name, object, path }) => ({
+    .map((object) => ({
       object,
-      path,
+      path: "",
       reason: "RefusedByProxy",
-      message: `${shortName(type) ?? type} ${name}: ${oneLine(message)}`,
+      message: `proxies refuse what it makes of ${shortName(type) ?? type}: ${oneLine(message)}`,
     }));
 }
 

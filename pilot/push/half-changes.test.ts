@@ -1,38 +1,20 @@
 import { describe, expect, test } from "@jest/globals";
 import { HalfChanges } from "./half-changes.ts";
-import { namespaceChange } from "./testing/changes.ts";
+import { configChange, namespaceChange } from "./testing/changes.ts";
 import { keyOfChange } from "#pilot/model/change.ts";
 import type { Change } from "#pilot/model/change.ts";
 import { objectKey } from "#pilot/model/name.ts";
 import { createPushContext, updatePushContext } from "#pilot/model/push-context.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 
-const meta = (kind: string, name: string) => ({
-  key: objectKey(kind, "default", name),
-  group: "networking.istio.io",
-  generation: 1,
-  name,
-  namespace: "default",
-  creationTimestamp: "",
-  labels: {},
-  annotations: {},
-});
-
 function route(subset: string, name = "web"): Change {
   const http = [{ route: [{ destination: { host: "web", subset } }] }];
-  const spec = { hosts: [name], http };
-  return {
-    type: "upsert",
-    object: { kind: "VirtualService", ...meta("VirtualService", name), spec },
-  };
+  return configChange("VirtualService", name, { hosts: [name], http });
 }
 
-function rule(...subsets: string[]): Change {
-  const spec = { host: "web", subsets: subsets.map((name) => ({ name, labels: {} })) };
-  return {
-    type: "upsert",
-    object: { kind: "DestinationRule", ...meta("DestinationRule", "web"), spec },
-  };
+function rule(...names: string[]): Change {
+  const subsets = names.map((name) => ({ name, labels: {} }));
+  return configChange("DestinationRule", "web", { host: "web", subsets });
 }
 
 const noRule: Change = { type: "delete", key: objectKey("DestinationRule", "default", "web") };

@@ -4,6 +4,7 @@ import type { Protocol } from "#pilot/cache/shared-frames.ts";
 import type { ProxyView } from "#pilot/cache/view.ts";
 import type { Change } from "#pilot/model/change.ts";
 import { hostname, objectKey } from "#pilot/model/name.ts";
+import { configChange } from "./testing/changes.ts";
 import { Pusher } from "./pusher.ts";
 import type { PushReport } from "./pusher.ts";
 
@@ -114,6 +115,24 @@ describe("the pusher", () => {
     expect(namesOf(open("one", "default"), CLUSTER)).toContain(
       "outbound|80||late.default.svc.cluster.local",
     );
+  });
+
+  test("keeps the problems of lists that a change doesn't touch", () => {
+    const { pusher, open, settle } = start();
+    const spec = { host: "a", trafficPolicy: { tls: { mode: "ISTIO_MUTUAL" as const } } };
+    const rule = configChange("DestinationRule", "a", spec);
+    pusher.apply([serviceChange("a"), rule]);
+    pusher.start();
+    open("one", "default");
+    const reasons = (): string[] => pusher.problems().map(({ reason }) => reason);
+    expect(reasons()).toEqual(["MeshTlsDisabled"]);
+    const http = [{ timeout: "soon", route: [{ destination: { host: "a" } }] }];
+    pusher.apply([configChange("VirtualService", "a", { hosts: ["a"], http })]);
+    settle();
+    expect(reasons()).toEqual(["MeshTlsDisabled", "InvalidDuration"]);
+    pusher.apply([{ type: "delete", key: rule.object.key }]);
+    settle();
+    expect(reasons()).toEqual(["InvalidDuration"]);
   });
 
   test("lets virtual hosts travel alone only where they can", () => {

@@ -75,9 +75,9 @@ function workloadLists(context: PushContext, scope: WorkloadScope): Lists {
 }
 
 interface MadeLists {
-  clusters?: readonly Cluster[];
-  listeners?: readonly Listener[];
-  routes?: readonly RouteConfiguration[];
+  clusters?: Translated<readonly Cluster[]>;
+  listeners?: Translated<readonly Listener[]>;
+  routes?: Translated<readonly RouteConfiguration[]>;
 }
 
 /** Makes each list once, on demand; lets go of its predecessor's lists as it does. */
@@ -117,26 +117,25 @@ class LazyIr implements ScopeIr {
     return this.#endpoints;
   }
 
+  /** A list that nobody has read since is as it was before, problems included. */
   get problems(): readonly IrProblem[] {
-    const all = [this.#clusters, this.#listeners, this.#routes].flatMap(
-      (made) => made?.problems ?? [],
-    );
+    const all = Object.values(this.#made()).flatMap((made) => made?.problems ?? []);
     return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
   }
 
   /** Lists made so far, and those of before where they were not. */
   #made(): MadeLists {
     return {
-      clusters: this.#clusters?.value ?? this.#previous.clusters,
-      listeners: this.#listeners?.value ?? this.#previous.listeners,
-      routes: this.#routes?.value ?? this.#previous.routes,
+      clusters: this.#clusters ?? this.#previous.clusters,
+      listeners: this.#listeners ?? this.#previous.listeners,
+      routes: this.#routes ?? this.#previous.routes,
     };
   }
 }
 
 function reused<T extends { readonly name: string }>(
   made: Translated<readonly T[]>,
-  previous: readonly T[] | undefined,
+  previous: Translated<readonly T[]> | undefined,
 ): Translated<readonly T[]> {
-  return { value: reuseByName(previous, made.value), problems: made.problems };
+  return { value: reuseByName(previous?.value, made.value), problems: made.problems };
 }
