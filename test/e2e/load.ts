@@ -67,12 +67,16 @@ export interface Load {
 }
 
 /** Keeps `concurrency` GETs going over kept connections. */
-export function startLoad(url: string, concurrency = 4): Load {
+export function startLoad(
+  url: string,
+  concurrency = 4,
+  headers: Record<string, string> = {},
+): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const answers: Answer[] = [];
   const stopped = new AbortController();
   const worker = async (): Promise<void> => {
-    while (!stopped.signal.aborted) answers.push(await ask(url, { agent }));
+    while (!stopped.signal.aborted) answers.push(await ask(url, { agent, headers }));
   };
   const workers = Promise.all(Array.from({ length: concurrency }, worker));
   return {
