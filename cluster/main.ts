@@ -51,7 +51,7 @@ async function main(): Promise<void> {
     ingress: runIngressController({ client, signal }),
     localhost: runLocalhost({ client, dir: config.localhostDir, signal, isPortFree }),
     dnsRelay: runDnsRelay({
-      listen: { address: config.network.hostAddress, port: 53 },
+      listen: { address: config.network.hostAddress, port: config.dnsRelayPort },
       resolvers: await hostResolvers(),
       signal,
     }),

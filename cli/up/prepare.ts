@@ -21,8 +21,9 @@ import { imagesText } from "./images.ts";
 import type { UpOptions } from "./options.ts";
 import type { PlannedNode } from "./plan-nodes.ts";
 import { plannedNode } from "./plan-nodes.ts";
-import { freePort } from "./ports.ts";
-import { FABRIC_API_PORT, controlPlaneConfig, dnsConfig, pilotConfig } from "./process-configs.ts";
+import type { FabricPorts } from "./ports.ts";
+import { fabricPorts, freePort } from "./ports.ts";
+import { controlPlaneConfig, dnsConfig, pilotConfig } from "./process-configs.ts";
 import { kubeconfigText } from "./kubeconfig.ts";
 
 /** A node with the file of its agent's configuration. */
@@ -67,12 +68,18 @@ export async function prepareCluster(
     await writeAtomically(file, JSON.stringify(value, null, 2));
     return file;
   };
-  const clients = await writeKubeconfigs(record, paths, pki);
+  const ports = await fabricPorts();
+  const clients = await writeKubeconfigs({ record, paths, pki, ports });
   const prepared = await Promise.all(
     nodes.map(async (node): Promise<PreparedNode> => {
       const kubeconfig = clients.get(`kubelet-${node.name}`) ?? "";
       const config = { ...node.config, kubeconfig, serving: serving(pki, node.name) };
-      const dns = dnsConfig(network, node.config.nodeAddress, clients.get("dns") ?? "");
+      const dns = dnsConfig({
+        network,
+        nodeAddress: node.config.nodeAddress,
+        kubeconfig: clients.get("dns") ?? "",
+        relayPort: ports.dnsRelay,
+      });
       return {
         ...node,
         config,
@@ -95,9 +102,13 @@ export async function prepareCluster(
         pki,
         kubeconfig: clients.get("control-plane") ?? "",
         webhookPort,
+        ports,
       }),
     ),
-    pilotConfigFile: await write("pilot", pilotConfig(record, pki, clients.get("pilot") ?? "")),
+    pilotConfigFile: await write(
+      "pilot",
+      pilotConfig({ record, pki, kubeconfig: clients.get("pilot") ?? "", ports }),
+    ),
   };
 }
 
@@ -175,13 +186,15 @@ function serving(pki: ClusterPki, node: string): NodeConfig["serving"] {
 }
 
 /** A kubeconfig for each of our own clients (in `config/`) and the user's own. */
-async function writeKubeconfigs(
-  record: ClusterRecord,
-  paths: StatePaths,
-  pki: ClusterPki,
-): Promise<Map<string, string>> {
+async function writeKubeconfigs(input: {
+  record: ClusterRecord;
+  paths: StatePaths;
+  pki: ClusterPki;
+  ports: FabricPorts;
+}): Promise<Map<string, string>> {
+  const { record, paths, pki, ports } = input;
   const local = `https://127.0.0.1:${record.apiServerPort}`;
-  const fabric = `https://${record.network.hostAddress}:${FABRIC_API_PORT}`;
+  const fabric = `https://${record.network.hostAddress}:${ports.apiServer}`;
   const clients = [
     { name: "control-plane", server: local, client: pki.controlPlane },
     { name: "pilot", server: local, client: pki.pilotClient },

@@ -8,24 +8,23 @@ import type {
 } from "#cluster/api/process-config.ts";
 import type { ClusterPki } from "#cli/pki.ts";
 import type { ClusterRecord, StatePaths } from "#cli/state.ts";
+import type { FabricPorts } from "./ports.ts";
 
-/** Where nodes and pods reach the API server, on the host's fabric address. */
-export const FABRIC_API_PORT = 6443;
-const DISCOVERY_PORT = 15_012;
-const DISCOVERY_HTTP_PORT = 15_014;
 const DNS_PORT = 53;
 
 /** Of each node's DNS. */
-export function dnsConfig(
-  network: ClusterNetwork,
-  nodeAddress: string,
-  kubeconfig: string,
-): DnsConfig {
+export function dnsConfig(input: {
+  network: ClusterNetwork;
+  nodeAddress: string;
+  kubeconfig: string;
+  relayPort: number;
+}): DnsConfig {
+  const { network, nodeAddress, kubeconfig, relayPort } = input;
   return {
     kubeconfig,
     network,
     listen: { address: nodeAddress, port: DNS_PORT },
-    upstreams: [`${network.hostAddress}:${DNS_PORT}`],
+    upstreams: [`${network.hostAddress}:${relayPort}`],
   };
 }
 
@@ -36,8 +35,9 @@ export function controlPlaneConfig(input: {
   pki: ClusterPki;
   kubeconfig: string;
   webhookPort: number;
+  ports: FabricPorts;
 }): ControlPlaneConfig {
-  const { record, paths, pki } = input;
+  const { record, paths, pki, ports } = input;
   const { network } = record;
   return {
     clusterName: record.name,
@@ -45,7 +45,7 @@ export function controlPlaneConfig(input: {
     network,
     listen: [
       { address: "127.0.0.1", port: record.apiServerPort },
-      { address: network.hostAddress, port: FABRIC_API_PORT },
+      { address: network.hostAddress, port: ports.apiServer },
     ],
     serving: pki.apiServer,
     caKeyFile: pki.caKeyFile,
@@ -57,26 +57,29 @@ export function controlPlaneConfig(input: {
     webhookServing: pki.webhook,
     discovery: {
       address: network.hostAddress,
-      port: DISCOVERY_PORT,
-      httpPort: DISCOVERY_HTTP_PORT,
+      port: ports.discovery,
+      httpPort: ports.discoveryHttp,
     },
+    dnsRelayPort: ports.dnsRelay,
     localhostDir: paths.localhost,
   };
 }
 
 /** Of the discovery server. */
-export function pilotConfig(
-  record: ClusterRecord,
-  pki: ClusterPki,
-  kubeconfig: string,
-): PilotConfig {
+export function pilotConfig(input: {
+  record: ClusterRecord;
+  pki: ClusterPki;
+  kubeconfig: string;
+  ports: FabricPorts;
+}): PilotConfig {
+  const { record, pki, kubeconfig, ports } = input;
   const { hostAddress, clusterDomain } = record.network;
   return {
     clusterName: record.name,
     kubeconfig,
     clusterDomain,
-    listen: { address: hostAddress, port: DISCOVERY_PORT },
+    listen: { address: hostAddress, port: ports.discovery },
     serving: pki.pilotServing,
-    http: { address: hostAddress, port: DISCOVERY_HTTP_PORT },
+    http: { address: hostAddress, port: ports.discoveryHttp },
   };
 }

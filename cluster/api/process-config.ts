@@ -55,6 +55,8 @@ export interface ControlPlaneConfig {
   webhookServing: PkiFiles;
   /** Where the discovery server is reached from pods: ADS over TLS, and debug over HTTP. */
   discovery: { address: string; port: number; httpPort: number };
+  /** Port of the resolver on the host's fabric address that asks the host's own resolvers. */
+  dnsRelayPort: number;
   /** Files that the localhost gateway (an Envoy on the host) watches; see `cluster/localhost`. */
   localhostDir: string;
 }

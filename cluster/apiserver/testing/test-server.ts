@@ -92,6 +92,7 @@ async function configOf(
     webhookPort: 0,
     webhookServing: await pki.issue("webhook", { user: "webhook", serves: [address] }),
     discovery: { address, port: 15012, httpPort: 15014 },
+    dnsRelayPort: 53,
     localhostDir: join(folder, "localhost"),
   };
 }
