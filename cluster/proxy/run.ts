@@ -54,7 +54,8 @@ export async function runServiceProxy(options: ServiceProxyOptions): Promise<voi
     changed.add(ownerOf(change.object));
     if (change.kind === "updated") changed.add(ownerOf(change.old));
   });
-  const syncer = new Syncer(options.nft ?? systemNft, log);
+  const virtualRanges = [network.serviceCidr, network.loadBalancerCidr];
+  const syncer = new Syncer(options.nft ?? systemNft, virtualRanges, log);
 
   function updateOf(key: string): ServiceUpdate {
     const service = serviceAt(services.lister, key);

@@ -38,7 +38,7 @@ describe("transactions", () => {
     }
     expect(log).toEqual([]);
     const fresh = new FakeNft();
-    await new Syncer(fresh, () => undefined).apply([...last.values()]);
+    await new Syncer(fresh, ["10.96.0.0/16"], () => undefined).apply([...last.values()]);
     expect(meaningOf(nft.dump())).toEqual(meaningOf(fresh.dump()));
   });
 

@@ -22,10 +22,13 @@ export class Syncer {
   readonly #log: Log;
   readonly #table = new ServiceTable();
   /** Whether the kernel has what the table had after the last update. */
+  readonly #virtualRanges: readonly string[];
   #isInSync = false;
 
-  constructor(nft: Nft, log: Log) {
+  /** `virtualRanges`: CIDRs of addresses that exist only as frontends. */
+  constructor(nft: Nft, virtualRanges: readonly string[], log: Log) {
     this.#nft = nft;
+    this.#virtualRanges = virtualRanges;
     this.#log = log;
   }
 
@@ -58,7 +61,7 @@ export class Syncer {
   async #resync(signal?: AbortSignal): Promise<void> {
     this.#isInSync = false;
     for (let leftOut = 0; leftOut <= MAX_LEFT_OUT; leftOut++) {
-      const empty = emptyTable().map((text) => ({ text, service: "" }));
+      const empty = emptyTable(this.#virtualRanges).map((text) => ({ text, service: "" }));
       const statements = [...empty, ...render(this.#table.all())];
       const result = await this.#nft.apply(statements, signal);
       if (result.ok) {

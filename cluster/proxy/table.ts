@@ -71,8 +71,15 @@ const CONTAINERS: Record<Container, { kind: "map" | "set"; type: string; why: st
   },
 };
 
+interface Chain {
+  name: string;
+  /** Of a base chain. */
+  hook?: string;
+  rules: readonly string[];
+}
+
 /** Base chains and shared chains: the way of a packet, from top to bottom. */
-const CHAINS: readonly { name: string; hook?: string; rules: readonly string[] }[] = [
+const CHAINS: readonly Chain[] = [
   {
     // Before conntrack looks the packet up.
     name: "raw_prerouting",
@@ -129,17 +136,42 @@ const CHAINS: readonly { name: string; hook?: string; rules: readonly string[] }
   },
 ];
 
-/** Statements that replace the whole table by an empty one, to be followed by the elements. */
-export function emptyTable(): string[] {
+/**
+ * What is still on its way to a Service's address after translation asked for a port that the
+ * Service hasn't: refused at once. Without this it would go round between node and host until it
+ * dies. Addresses on the node itself (cluster DNS) are not forwarded, and leave by `lo`.
+ */
+function unknownPorts(virtualRanges: readonly string[]): Chain[] {
+  const toVirtual = `ip daddr { ${virtualRanges.join(", ")} }`;
+  return [
+    {
+      name: "filter_forward",
+      hook: "type filter hook forward priority 0",
+      rules: [`${toVirtual} jump reject_chain`],
+    },
+    {
+      name: "filter_output_translated",
+      hook: "type filter hook output priority 0",
+      rules: [`oifname != "lo" ${toVirtual} jump reject_chain`],
+    },
+  ];
+}
+
+/**
+ * Statements that replace the whole table by an empty one, to be followed by the elements.
+ * `virtualRanges` are the CIDRs of addresses that exist only as frontends.
+ */
+export function emptyTable(virtualRanges: readonly string[]): string[] {
+  const chainsInOrder = [...CHAINS, ...unknownPorts(virtualRanges)];
   const containers = Object.entries(CONTAINERS).map(
     ([name, { kind, type }]) => `add ${kind} ip ${TABLE} ${name} { ${type} ; }`,
   );
-  const chains = CHAINS.map(({ name, hook }) =>
+  const chains = chainsInOrder.map(({ name, hook }) =>
     hook === undefined
       ? `add chain ip ${TABLE} ${name}`
       : `add chain ip ${TABLE} ${name} { ${hook} ; policy accept ; }`,
   );
-  const rules = CHAINS.flatMap(({ name, rules: lines }) =>
+  const rules = chainsInOrder.flatMap(({ name, rules: lines }) =>
     lines.map((line) => `add rule ip ${TABLE} ${name} ${line}`),
   );
   return [

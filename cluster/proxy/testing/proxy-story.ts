@@ -140,6 +140,9 @@ async function look(): Promise<object> {
     nodeToVip: ask(node, vip(3), 80),
     noEndpoints: ask(podA.namespace, vip(4), 80),
     noEndpointsFromHost: ask(host, vip(4), 80),
+    unknownPort: ask(podA.namespace, vip(1), 81),
+    unknownPortFromHost: ask(host, vip(1), 81),
+    unknownPortFromNode: ask(node, vip(1), 81),
     sticky: ask(podB.namespace, vip(5), 80, 10).then((heard) => [`${distinct(heard).length}`]),
   };
   const names = Object.keys(asked);

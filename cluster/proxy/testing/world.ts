@@ -55,7 +55,7 @@ export const elsewhere = { nodeName: "node-2" };
 export async function world(target: Service, slices: readonly EndpointSlice[]) {
   const nft = new FakeNft();
   const log: string[] = [];
-  const syncer = new Syncer(nft, (line) => log.push(line));
+  const syncer = new Syncer(nft, ["10.96.0.0/16"], (line) => log.push(line));
   const set = (object: Service, its: readonly EndpointSlice[]) =>
     syncer.apply([
       {
