@@ -136,4 +136,21 @@ describe("OpenAPI v2", () => {
     expect(JSON.stringify(definitions)).not.toMatch(/"(?:allOf|oneOf|anyOf)":\[|"nullable":true/);
     expect(Object.keys(definitions)).toContain("org.example.v1.Foo");
   });
+
+  test("is in protobuf what it is in JSON: kinds, merge keys, parameters of a patch", () => {
+    const bytes = openApiV2Document(KINDS).protobuf();
+    const text = Buffer.from(bytes).toString("latin1");
+    // Field 1 of Document, then field 2 with the title inside.
+    expect(text.slice(0, 5)).toBe("\n\x032.0");
+    for (const part of [
+      "#/definitions/io.k8s.api.core.v1.PodSpec",
+      "x-kubernetes-patch-merge-key",
+      "/apis/example.org/v1/namespaces/{namespace}/foos/{name}",
+      '[{"group":"example.org","version":"v1","kind":"Foo"}]',
+      "fieldValidation",
+    ]) {
+      expect(text).toContain(part);
+    }
+    expect(openApiV2Document(KINDS).protobuf()).toBe(bytes);
+  });
 });

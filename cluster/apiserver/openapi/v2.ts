@@ -6,10 +6,17 @@ import type { JsonObject } from "#cluster/apiserver/schema/json.ts";
 import { META } from "#cluster/apiserver/schema/messages.ts";
 import { pathsOf, type OperationForm } from "./paths.ts";
 import { PublishedDefinitions, V2 } from "./published.ts";
+import { encodeOpenApiV2 } from "./v2-protobuf.ts";
 import type { OpenApiDocument } from "./v3.ts";
 
-/** The document as JSON; cached as long as the caller passes the same list. */
-export function openApiV2Document(kinds: readonly Kind[]): OpenApiDocument {
+/** The document in both of its forms; the hash stands for either. */
+export interface OpenApiV2Document extends OpenApiDocument {
+  /** The same in protobuf, made when it is first asked for. */
+  protobuf(): Uint8Array;
+}
+
+/** Cached as long as the caller passes the same list. */
+export function openApiV2Document(kinds: readonly Kind[]): OpenApiV2Document {
   const known = cache.get(kinds);
   if (known !== undefined) return known;
   const document = build(kinds);
@@ -17,9 +24,9 @@ export function openApiV2Document(kinds: readonly Kind[]): OpenApiDocument {
   return document;
 }
 
-const cache = new WeakMap<readonly Kind[], OpenApiDocument>();
+const cache = new WeakMap<readonly Kind[], OpenApiV2Document>();
 
-function build(kinds: readonly Kind[]): OpenApiDocument {
+function build(kinds: readonly Kind[]): OpenApiV2Document {
   const definitions = new PublishedDefinitions(V2);
   const shared = {
     deleteOptions: definitions.reference(`${META}.DeleteOptions`),
@@ -30,13 +37,16 @@ function build(kinds: readonly Kind[]): OpenApiDocument {
   for (const kind of kinds) {
     Object.assign(paths, pathsOf(kind, { ...definitions.addKind(kind), ...shared }, FORM));
   }
-  const text = JSON.stringify({
+  const document = {
     swagger: "2.0",
     info: { title: "Kubernetes", version: "lateen" },
     paths,
     definitions: definitions.schemas(),
-  });
-  return { text, hash: createHash("sha256").update(text).digest("hex").toUpperCase() };
+  };
+  const text = JSON.stringify(document);
+  const hash = createHash("sha256").update(text).digest("hex").toUpperCase();
+  let encoded: Uint8Array | undefined;
+  return { text, hash, protobuf: () => (encoded ??= encodeOpenApiV2(document)) };
 }
 
 const FORM: OperationForm = {

@@ -5,7 +5,11 @@ import type { Authenticator } from "#cluster/apiserver/auth/authenticate.ts";
 import { authorize, refusal } from "#cluster/apiserver/auth/authorize.ts";
 import { findReview, type ReviewResource } from "#cluster/apiserver/auth/reviews.ts";
 import type { Discovery } from "#cluster/apiserver/discovery/discovery.ts";
-import { openApiV2Document } from "#cluster/apiserver/openapi/v2.ts";
+import {
+  OPENAPI_V2_PROTOBUF,
+  OPENAPI_V2_PROTOBUF_ANSWER,
+} from "#cluster/apiserver/openapi/v2-protobuf.ts";
+import { openApiV2Document, type OpenApiV2Document } from "#cluster/apiserver/openapi/v2.ts";
 import { openApiV3Document, openApiV3Index } from "#cluster/apiserver/openapi/v3.ts";
 import type { RegistryContext } from "#cluster/apiserver/registry/context.ts";
 import { methodNotAllowed, noSuchResource } from "#cluster/apiserver/registry/errors.ts";
@@ -102,14 +106,7 @@ function openApi({ context }: Api, request: ApiRequest): Answer {
   const kinds = context.kinds.all;
   const path = request.path.replace(/\/+$/, "");
   if (path === "/openapi/v3") return objectAnswer(openApiV3Index(kinds));
-  if (path === "/openapi/v2") {
-    const accepted = parseAccept(request.headers.accept);
-    const json = ["application/json", "application/*", "*/*"];
-    if (accepted.length > 0 && !accepted.some(({ type }) => json.includes(type))) {
-      throw statusError("NotAcceptable", "/openapi/v2 is served as application/json only");
-    }
-    return documentAnswer(openApiV2Document(kinds), request);
-  }
+  if (path === "/openapi/v2") return openApiV2(openApiV2Document(kinds), request);
   const document = path.startsWith("/openapi/v3/")
     ? openApiV3Document(kinds, path.slice("/openapi/v3/".length))
     : undefined;
@@ -117,13 +114,31 @@ function openApi({ context }: Api, request: ApiRequest): Answer {
   return documentAnswer(document, request);
 }
 
-function documentAnswer(document: { text: string; hash: string }, request: ApiRequest): Answer {
+/** The first form that the client accepts; client-go asks for protobuf and for nothing else. */
+function openApiV2(document: OpenApiV2Document, request: ApiRequest): Answer {
+  const accepted = parseAccept(request.headers.accept).map(({ type }) => type);
+  const json = ["application/json", "application/*", "*/*"];
+  const type = accepted.find((name) => name === OPENAPI_V2_PROTOBUF || json.includes(name));
+  if (accepted.length > 0 && type === undefined) {
+    const offered = `application/json or ${OPENAPI_V2_PROTOBUF}`;
+    throw statusError("NotAcceptable", `/openapi/v2 is served as ${offered}`);
+  }
+  if (type !== OPENAPI_V2_PROTOBUF) return documentAnswer(document, request);
+  const hash = `${document.hash}-PB`;
+  return documentAnswer({ text: document.protobuf(), hash }, request, OPENAPI_V2_PROTOBUF_ANSWER);
+}
+
+function documentAnswer(
+  document: { text: string | Uint8Array; hash: string },
+  request: ApiRequest,
+  contentType = "application/json",
+): Answer {
   const etag = `"${document.hash}"`;
   const known = request.headers["if-none-match"] === etag;
   // With its hash in the address a document never changes.
   const forever = request.query.get("hash") === document.hash;
   const caching = forever ? "public, immutable, max-age=31536000" : "no-cache, private";
-  const headers = { "content-type": "application/json", etag, "cache-control": caching };
+  const headers = { "content-type": contentType, etag, "cache-control": caching };
   return { kind: "bytes", code: known ? 304 : 200, headers, body: known ? "" : document.text };
 }
 
