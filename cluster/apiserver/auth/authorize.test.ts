@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseRequestInfo, type RequestInfo } from "#cluster/apiserver/server/request.ts";
-import { authorize, refusal } from "./authorize.ts";
+import { authorize, refusal, rulesOf } from "./authorize.ts";
 import { ANONYMOUS, AUTHENTICATED, MASTERS, NODES, type User } from "./user.ts";
 
 const USERS: Record<string, User> = {
@@ -59,5 +59,27 @@ describe("authorization", () => {
     ],
   ])("refuses %s in Kubernetes' words", (request, message) => {
     expect(refusal(USERS.robot ?? ANONYMOUS, infoOf(request)).message).toBe(message);
+  });
+});
+
+describe("the rules of a user", () => {
+  test("name what authorize allows, and nothing else", () => {
+    for (const user of Object.values(USERS)) {
+      for (const { apiGroups, resources, verbs } of rulesOf(user).resourceRules) {
+        const [plural = "", subresource = ""] = (resources[0] ?? "").split("/");
+        if (plural === "*") continue;
+        for (const verb of verbs) {
+          const info = { group: apiGroups[0] ?? "", version: "v1", namespace: "", name: "" };
+          const asked = { kind: "resource", ...info, plural, subresource, verb } as RequestInfo;
+          expect([user.name, asked, authorize(user, asked) !== undefined]).toEqual([
+            user.name,
+            asked,
+            true,
+          ]);
+        }
+      }
+    }
+    expect(rulesOf(ANONYMOUS).resourceRules).toEqual([]);
+    expect(rulesOf(USERS["admin"] ?? ANONYMOUS).resourceRules[0]?.verbs).toEqual(["*"]);
   });
 });

@@ -7,10 +7,10 @@ import { statusError, type StatusError } from "#cluster/api/status-error.ts";
 import type { RequestInfo, ResourceInfo } from "#cluster/apiserver/server/request.ts";
 import { AUTHENTICATED, MASTERS, NODES, type User } from "./user.ts";
 
-/** For everybody, known or not. */
-const PUBLIC_PATHS = /^\/(livez|readyz|healthz|version)(\/|$)/;
+/** First parts of paths that are for everybody, known or not. */
+const PUBLIC_ROOTS: readonly string[] = ["livez", "readyz", "healthz", "version"];
 /** For everybody who is known (Kubernetes' ClusterRole system:discovery). */
-const DISCOVERY_PATHS = /^\/(api|apis|openapi|openid|\.well-known)(\/|$)/;
+const DISCOVERY_ROOTS: readonly string[] = ["api", "apis", "openapi", "openid", ".well-known"];
 
 /** Reviews that anyone may make about themselves (system:basic-user). */
 const SELF_REVIEWS = new Set([
@@ -49,9 +49,10 @@ const NODE_WRITES: ReadonlyMap<string, ReadonlySet<string>> = new Map([
 export function authorize(user: User, info: RequestInfo): string | undefined {
   if (user.groups.includes(MASTERS)) return `${MASTERS} may do everything`;
   if (info.kind === "path") {
-    if (PUBLIC_PATHS.test(info.path)) return "open to everybody";
+    const [, root = ""] = info.path.split("/");
+    if (PUBLIC_ROOTS.includes(root)) return "open to everybody";
     const known = user.groups.includes(AUTHENTICATED);
-    return known && DISCOVERY_PATHS.test(info.path) ? "discovery" : undefined;
+    return known && DISCOVERY_ROOTS.includes(root) ? "discovery" : undefined;
   }
   if (!user.groups.includes(AUTHENTICATED)) return undefined;
   const resource = `${info.group}/${info.plural}`;
@@ -63,6 +64,48 @@ function nodeMay(info: ResourceInfo): boolean {
   const resource = `${info.group}/${info.plural}`;
   if (READ.has(info.verb) && info.subresource === "" && NODE_READS.has(resource)) return true;
   return NODE_WRITES.get(`${resource}/${info.subresource}`)?.has(info.verb) ?? false;
+}
+
+/** authorization/v1 ResourceRule; names are not distinguished here. */
+interface ResourceRule {
+  verbs: string[];
+  apiGroups: string[];
+  resources: string[];
+}
+
+export interface Rules {
+  resourceRules: ResourceRule[];
+  nonResourceRules: { verbs: string[]; nonResourceURLs: string[] }[];
+}
+
+/** Everything that `authorize` grants a user, as `kubectl auth can-i --list` shows it. */
+export function rulesOf(user: User): Rules {
+  if (user.groups.includes(MASTERS)) {
+    return {
+      resourceRules: [{ verbs: ["*"], apiGroups: ["*"], resources: ["*"] }],
+      nonResourceRules: [{ verbs: ["*"], nonResourceURLs: ["*"] }],
+    };
+  }
+  const known = user.groups.includes(AUTHENTICATED);
+  const isNode = known && user.groups.includes(NODES);
+  const paths = known ? [...PUBLIC_ROOTS, ...DISCOVERY_ROOTS] : PUBLIC_ROOTS;
+  return {
+    resourceRules: [
+      ...(known ? [...SELF_REVIEWS].map((resource) => ruleOf(resource, ["create"])) : []),
+      ...(isNode ? [...NODE_READS].map((resource) => ruleOf(resource, READ)) : []),
+      ...(isNode ? [...NODE_WRITES].map(([resource, verbs]) => ruleOf(resource, verbs)) : []),
+    ],
+    nonResourceRules: paths.map((root) => ({
+      verbs: ["*"],
+      nonResourceURLs: [`/${root}`, `/${root}/*`],
+    })),
+  };
+}
+
+/** Of `group/resource` or `group/resource/subresource`. */
+function ruleOf(name: string, verbs: Iterable<string>): ResourceRule {
+  const [group = "", ...resource] = name.split("/").filter((part, at) => at === 0 || part !== "");
+  return { verbs: [...verbs], apiGroups: [group], resources: [resource.join("/")] };
 }
 
 /** The refusal in Kubernetes' words. */

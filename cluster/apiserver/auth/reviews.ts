@@ -5,7 +5,7 @@ import { statusError } from "#cluster/api/status-error.ts";
 import { isObject, stringAt } from "#cluster/apiserver/schema/json.ts";
 import type { RequestInfo, Verb } from "#cluster/apiserver/server/request.ts";
 import { authenticateToken, type Authenticator } from "./authenticate.ts";
-import { authorize } from "./authorize.ts";
+import { authorize, rulesOf } from "./authorize.ts";
 import type { User } from "./user.ts";
 
 /** A resource that can only be created; discovery lists it beside the table of kinds. */
@@ -40,6 +40,12 @@ export const REVIEWS: readonly ReviewResource[] = [
     kind: "SelfSubjectAccessReview",
     plural: "selfsubjectaccessreviews",
     answer: (review, { user }) => reviewAccess(user, review),
+  },
+  {
+    ...authorization,
+    kind: "SelfSubjectRulesReview",
+    plural: "selfsubjectrulesreviews",
+    answer: (_, { user }) => ({ ...rulesOf(user), incomplete: false }),
   },
   {
     ...authorization,

@@ -11,13 +11,20 @@ export type NameRule = (text: string) => string[];
 
 const MAX_ANNOTATION_BYTES = 256 * 1024;
 
-/** `nameRule` is for `name`; a server that has not made the name yet checks `generateName`. */
 export function validateObjectMeta(
   metadata: PartialMeta,
   nameRule: NameRule,
   path = "metadata",
 ): FieldProblem[] {
-  const { name = "", generateName = "" } = metadata;
+  return [...validateName(metadata, nameRule, path), ...validateTemplateMeta(metadata, path)];
+}
+
+/** `nameRule` is for `name`; a server that has not made the name yet checks `generateName`. */
+export function validateName(
+  { name = "", generateName = "" }: PartialMeta,
+  nameRule: NameRule,
+  path = "metadata",
+): FieldProblem[] {
   const problems: FieldProblem[] = [];
   if (generateName !== "") {
     // What the server appends may end with a letter, so a trailing dash is fine.
@@ -28,7 +35,7 @@ export function validateObjectMeta(
   else if (generateName === "") {
     problems.push(problem.required(child(path, "name"), "name or generateName is required"));
   }
-  return [...problems, ...validateTemplateMeta(metadata, path)];
+  return problems;
 }
 
 /** Of pod templates, which have no name of their own. */

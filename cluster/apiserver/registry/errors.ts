@@ -19,9 +19,12 @@ export function notFound(kind: KindName, name: string): StatusError {
   return statusError("NotFound", `${groupResource(kind)} "${name}" not found`, details(kind, name));
 }
 
-/** There is no such kind, path or subresource. */
+/**
+ * There is no such kind, path or subresource. The details are empty but there: kubectl debug looks
+ * into them without asking.
+ */
 export function noSuchResource(): StatusError {
-  return statusError("NotFound", "the server could not find the requested resource");
+  return statusError("NotFound", "the server could not find the requested resource", {});
 }
 
 export function alreadyExists(kind: KindName, name: string): StatusError {

@@ -4,7 +4,7 @@ import type { KubeObject, PartialMeta } from "#cluster/api/meta.ts";
 import { statusError } from "#cluster/api/status-error.ts";
 import type { User } from "#cluster/apiserver/auth/user.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
-import { validateObjectMeta } from "#cluster/apiserver/kinds/meta.ts";
+import { validateName, validateObjectMeta } from "#cluster/apiserver/kinds/meta.ts";
 import { dns1123Subdomain } from "#cluster/apiserver/kinds/names.ts";
 import { applyDefaults } from "#cluster/apiserver/schema/defaults.ts";
 import { equalJson } from "#cluster/apiserver/schema/json.ts";
@@ -241,8 +241,10 @@ function check(
     throw invalid(kind, "", [{ field: "metadata.name", reason: "FieldValueRequired", message }]);
   }
   const problems: FieldProblem[] = validate(kind.schema, object);
-  // The rules of a kind may rely on the types that the schema has checked.
-  if (problems.length === 0) {
+  if (problems.length > 0) {
+    problems.unshift(...validateName(object.metadata, dns1123Subdomain));
+  } else {
+    // These rely on the types that the schema has checked.
     problems.push(...validateObjectMeta(object.metadata, dns1123Subdomain));
     problems.push(...(kind.strategy.validate?.(object) ?? []));
     if (old !== undefined) {
