@@ -129,6 +129,8 @@ describe("exec", () => {
   test.each([
     [`${PODS}/missing/exec?command=a`, 404],
     [`${PODS}/p/exec?command=a`, 400],
+    [`${PODS}/p/exec?command=a&container=nope`, 400],
+    [`${PODS}/p/portforward?ports=80`, 400],
     ["/api/v1/nodes", 400],
   ])("of %s is refused with %i before the upgrade", async (path, code) => {
     const socket = await open(path);

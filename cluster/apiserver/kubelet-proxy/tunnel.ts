@@ -1,6 +1,8 @@
 /**
- * exec, attach and port-forward: the upgraded connection goes byte for byte to the kubelet, which
- * speaks the same WebSocket protocols as kubectl. This server only decides who may, and whereto.
+ * exec and attach: the upgraded connection goes byte for byte to the kubelet, which speaks the same
+ * WebSocket protocols as kubectl. This server only decides who may, and whereto. What kubectl falls
+ * back to (SPDY) goes there too: the kubelet first says what is wrong with the container, if
+ * anything, and that is the error which kubectl shows.
  */
 
 import type { IncomingHttpHeaders } from "node:http";
@@ -57,8 +59,13 @@ export function createTunnel(context: RegistryContext, tls: SecureContextOptions
 function kubeletPath({ info, query }: UpgradeRequest, pod: Readonly<Pod>): string {
   const place = [info.namespace, info.name].map(encodeURIComponent).join("/");
   switch (info.subresource) {
-    case "portforward":
-      return `/portForward/${place}?${portQuery(query)}`;
+    case "portforward": {
+      const { podIP: address = "its address" } = pod.status ?? {};
+      throw statusError(
+        "BadRequest",
+        `port-forward is not offered: this host reaches pod ${info.name} directly, at ${address}`,
+      );
+    }
     case "exec":
     case "attach": {
       const container = encodeURIComponent(containerOf(pod, query.get("container") ?? ""));
@@ -78,11 +85,6 @@ function streamQuery(query: URLSearchParams): string {
     if (isTrue(query.get(ours))) result.set(theirs, "1");
   }
   return result.toString();
-}
-
-function portQuery(query: URLSearchParams): string {
-  const ports = query.getAll("ports").flatMap((value) => value.split(","));
-  return new URLSearchParams(ports.map((port) => ["port", port])).toString();
 }
 
 function dial(

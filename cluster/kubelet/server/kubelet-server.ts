@@ -109,14 +109,16 @@ function upgrade(
     if (found === undefined || found.verb === "containerLogs") {
       throw statusError("NotFound", `the kubelet API has no stream at ${url.pathname}`);
     }
-    const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",");
-    if (!offered.some((name) => CHANNEL_PROTOCOLS.some((known) => known === name.trim()))) {
-      throw statusError("BadRequest", `offer one of the protocols ${CHANNEL_PROTOCOLS.join(", ")}`);
-    }
     const target = findRunning(server, found.path);
     const streams = parseStreamQuery(url.searchParams);
     if (found.verb === "exec" && streams.command.length === 0) {
       throw statusError("BadRequest", "you must specify at least 1 command for the container");
+    }
+    // Last: a client that falls back to another protocol is told what was wrong with its request.
+    const offered = (request.headers["sec-websocket-protocol"] ?? "").split(",");
+    if (!offered.some((name) => CHANNEL_PROTOCOLS.some((known) => known === name.trim()))) {
+      const names = CHANNEL_PROTOCOLS.join(", ");
+      throw statusError("BadRequest", `only WebSocket is spoken here, with protocol ${names}`);
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const serve = found.verb === "exec" ? serveExec : serveAttach;
