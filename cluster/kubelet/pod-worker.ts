@@ -22,6 +22,7 @@ import { referencedNames } from "./references.ts";
 const DEFAULT_GRACE_SECONDS = 30;
 const OBJECTS_TIMEOUT_MS = 30_000;
 const MOUNT_RETRY_MS = 1000;
+const MAX_MOUNT_RETRY_MS = 122_000;
 const MAX_RETRY_MS = 30_000;
 /** Projected tokens and changed objects are looked at this often without an event. */
 const REFRESH_MS = 60_000;
@@ -49,6 +50,7 @@ export class PodWorker {
   #isLooping = false;
   #timer: NodeJS.Timeout | undefined;
   #failures = 0;
+  #mountFailures = 0;
 
   constructor(context: PodContext, pod: Pod) {
     this.#context = context;
@@ -236,13 +238,19 @@ export class PodWorker {
     const known = await Promise.race([use, timeout]);
     if (!known) throw new Error("ConfigMaps and Secrets of the pod can't be read");
     const made = await volumes.ensure(this.#pod, network.address);
-    if (made.ok) return made.paths;
+    if (made.ok) {
+      this.#mountFailures = 0;
+      return made.paths;
+    }
     for (const { volume, message } of made.problems) {
       const text = `MountVolume.SetUp failed for volume "${volume}" : ${message}`;
       events.pod(this.#pod, "Warning", "FailedMount", text);
     }
-    this.#failures += isNeeded ? 1 : 0;
-    this.#lookAgainIn(Math.min(MOUNT_RETRY_MS * 2 ** Math.min(this.#failures, 10), MAX_RETRY_MS));
+    // What is missing is watched and mounted when it comes; this is for everything else.
+    this.#lookAgainIn(
+      Math.min(MOUNT_RETRY_MS * 2 ** Math.min(this.#mountFailures, 10), MAX_MOUNT_RETRY_MS),
+    );
+    this.#mountFailures += 1;
     return isNeeded ? undefined : new Map();
   }
 

@@ -24,6 +24,7 @@ export class PodWorkers {
     const pod = change.object;
     const { uid } = podIdentity(pod);
     const worker = this.#workers.get(uid);
+    const isForeign = this.#context.statuses.observe(pod);
     if (change.kind === "deleted") {
       worker?.gone();
       this.#sweep();
@@ -33,7 +34,7 @@ export class PodWorkers {
       const fresh = new PodWorker(this.#context, pod);
       this.#workers.set(uid, fresh);
       fresh.update(pod);
-    } else if (change.kind === "updated" && isOwnEcho(change.old, pod)) {
+    } else if (change.kind === "updated" && !isForeign && isOwnEcho(change.old, pod)) {
       worker.replace(pod);
     } else {
       worker.update(pod);

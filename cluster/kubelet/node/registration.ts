@@ -1,6 +1,6 @@
 /** Registers the Node and keeps its status and Lease fresh. */
 
-import type { Node } from "#cluster/api/generated/core-v1.ts";
+import type { Node, NodeStatus } from "#cluster/api/generated/core-v1.ts";
 import type { NodeConfig } from "#cluster/api/process-config.ts";
 import { LEASES, NODES } from "#cluster/api/resources.ts";
 import { hasReason } from "#cluster/api/status-error.ts";
@@ -31,7 +31,7 @@ export async function registerNode(options: RegistrationOptions): Promise<void> 
   while (!signal.aborted) {
     try {
       await ensureNode(options);
-      await Promise.all([writeStatus(options), renewLease(options)]);
+      await Promise.all([writeStatus(options, { isDue: true }), renewLease(options)]);
       return;
     } catch (error) {
       log(`node ${options.config.nodeName} can't be registered yet: ${describeError(error)}`);
@@ -40,20 +40,19 @@ export async function registerNode(options: RegistrationOptions): Promise<void> 
   }
 }
 
-/** Renews the Lease every 10 s and writes the status when it changes, until the signal aborts. */
+/**
+ * Renews the Lease every 10 s and writes the status when the server has another one, until the
+ * signal aborts. The server's can differ through others: a silent node is marked NotReady.
+ */
 export async function keepAlive(options: RegistrationOptions): Promise<void> {
   let reportedMs = Date.now();
-  let shown = "";
   while (!options.signal.aborted) {
     await delay(RENEW_MS, options.signal);
     if (options.signal.aborted) return;
     try {
       await renewLease(options);
-      const pressure = JSON.stringify(await readPressure(options.config.stateDir));
-      if (pressure === shown && Date.now() - reportedMs < REPORT_MS) continue;
-      await writeStatus(options);
-      shown = pressure;
-      reportedMs = Date.now();
+      const isDue = Date.now() - reportedMs >= REPORT_MS;
+      if (await writeStatus(options, { isDue })) reportedMs = Date.now();
     } catch (error) {
       options.log(`node ${options.config.nodeName}: ${describeError(error)}`);
       if (hasReason(error, "NotFound")) await registerNode(options);
@@ -82,7 +81,11 @@ async function ensureNode({ client, config, machine }: RegistrationOptions): Pro
   }
 }
 
-async function writeStatus({ client, config, machine }: RegistrationOptions): Promise<void> {
+/** Whether the status was written: when it is due, or conditions differ from the server's. */
+async function writeStatus(
+  { client, config, machine }: RegistrationOptions,
+  { isDue }: { isDue: boolean },
+): Promise<boolean> {
   const node: Node = await client.get(NODES, { name: config.nodeName });
   const status = nodeStatus({
     config,
@@ -92,10 +95,25 @@ async function writeStatus({ client, config, machine }: RegistrationOptions): Pr
     existing: node.status?.conditions ?? [],
     now: rfc3339(Date.now()),
   });
+  if (!isDue && isTold(status, node.status)) return false;
   await client.patch(
     NODES,
     { name: config.nodeName },
     { type: "merge", subresource: "status", body: { status } },
+  );
+  return true;
+}
+
+/** Whether the server's conditions say what ours do, heartbeats apart. */
+function isTold(wanted: NodeStatus, given: NodeStatus | undefined): boolean {
+  return (wanted.conditions ?? []).every(({ type, status, reason, message }) =>
+    given?.conditions?.some(
+      (known) =>
+        known.type === type &&
+        known.status === status &&
+        known.reason === reason &&
+        known.message === message,
+    ),
   );
 }
 

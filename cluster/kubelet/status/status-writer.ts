@@ -16,8 +16,9 @@ const MAX_RETRY_MS = 10_000;
 interface Entry {
   pod: Pod;
   wanted: PodStatus;
-  /** What the server has, as far as we know. */
+  /** What the server has, as far as we know, and of which revision that is. */
   sent: PodStatus | undefined;
+  revision: number;
   timer: NodeJS.Timeout | undefined;
   sending: Promise<void> | undefined;
   failures: number;
@@ -48,6 +49,18 @@ export class StatusWriter {
     if (entry.sending === undefined) this.#schedule(entry, urgent ? 0 : GATHER_MS, urgent);
   }
 
+  /**
+   * Takes what the server has. Answers whether it isn't what is wanted though nothing is on its way:
+   * somebody else has written the kubelet's part, as the node controller does while an agent is silent.
+   */
+  observe(pod: Pod): boolean {
+    const entry = this.#entries.get(podIdentity(pod).uid);
+    if (entry === undefined || revisionOf(pod) <= entry.revision) return false;
+    entry.revision = revisionOf(pod);
+    entry.sent = pod.status === undefined ? undefined : plain(pod.status);
+    return this.#isDue(entry) && entry.sending === undefined && entry.timer === undefined;
+  }
+
   /** Resolves when the server has the pod's wanted status, or the pod is gone there. */
   async flush(podUid: string): Promise<void> {
     const entry = this.#entries.get(podUid);
@@ -75,6 +88,7 @@ export class StatusWriter {
       pod,
       wanted,
       sent,
+      revision: revisionOf(pod),
       timer: undefined,
       sending: undefined,
       failures: 0,
@@ -102,13 +116,16 @@ export class StatusWriter {
     const { namespace, name, uid } = podIdentity(entry.pod);
     const wanted = entry.wanted;
     try {
-      await this.#client.patch(
+      const written = await this.#client.patch(
         PODS,
         { namespace, name },
         { type: "merge", subresource: "status", body: patchBody(uid, wanted) },
       );
-      entry.sent = wanted;
       entry.failures = 0;
+      // A later change has been observed already: it counts, not ours.
+      if (revisionOf(written) < entry.revision) return;
+      entry.revision = revisionOf(written);
+      entry.sent = wanted;
     } catch (error) {
       if (hasReason(error, "NotFound") || hasReason(error, "Conflict")) {
         // The pod is gone, or another one has its name.
@@ -129,6 +146,11 @@ export class StatusWriter {
     }
     for (const wake of entry.waiters.splice(0)) wake();
   }
+}
+
+/** Revisions only grow; one that isn't known comes before all others. */
+function revisionOf({ metadata }: Pod): number {
+  return Number(metadata.resourceVersion ?? 0);
 }
 
 /** What others wait for: phase, readiness, and the pod's address. */
