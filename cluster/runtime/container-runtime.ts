@@ -18,6 +18,7 @@ import { readUserFiles, resolveUser } from "./image-user.ts";
 import { launch } from "./launch.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { buildOciSpec } from "./oci-spec.ts";
+import { lowestOomScoreAdj } from "./oom-score.ts";
 import { isAlive, processStartTime, sendSignal } from "./process.ts";
 
 export interface ContainerRuntimeOptions {
@@ -132,13 +133,15 @@ export class ContainerRuntime {
   /** Lets the container's process run. */
   async startContainer(id: string): Promise<void> {
     const record = this.#known(id);
+    // Taken before: a short process may have ended when `start` answers.
+    const startedAt = new Date().toISOString();
     try {
       await this.#options.oci.start(id);
     } catch (error) {
       const message = (error as Error).message;
       throw new ContainerError("RunContainerError", message, { cause: error });
     }
-    record.startedAt = new Date().toISOString();
+    record.startedAt = startedAt;
     // An exit may have been seen while `start` was still answering.
     if (record.state === "created") record.state = "running";
     await writeRecord(this.containerDir(id), record);
@@ -221,6 +224,7 @@ export class ContainerRuntime {
       rootMounts: root.kind === "host" ? [...shown, ...root.mounts] : [],
       cgroupsPath: record.cgroupPath,
       cgroupV2: cgroups.version === 2,
+      lowestOomScoreAdj: await lowestOomScoreAdj(),
     });
     await Promise.all([
       writeFile(join(dir, "bundle", "config.json"), JSON.stringify(spec), { mode: 0o600 }),

@@ -42,6 +42,8 @@ export interface SpecInput {
   rootMounts: readonly HostMount[];
   cgroupsPath: string;
   cgroupV2: boolean;
+  /** Lower scores than this can't be given. */
+  lowestOomScoreAdj: number;
 }
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -145,7 +147,9 @@ function buildProcess(input: SpecInput): OciProcess {
       inheritable: [],
     },
     noNewPrivileges: security.noNewPrivileges,
-    ...(resources.oomScoreAdj === undefined ? {} : { oomScoreAdj: resources.oomScoreAdj }),
+    ...(resources.oomScoreAdj === undefined
+      ? {}
+      : { oomScoreAdj: Math.max(resources.oomScoreAdj, input.lowestOomScoreAdj) }),
   };
 }
 
