@@ -1,6 +1,6 @@
 /** Records what happened to objects as core/v1 Events, as `kubectl describe` shows them. */
 
-import { randomBytes } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { AnyObject } from "#cluster/api/meta.ts";
 import type { ObjectReference } from "#cluster/api/generated/core-v1.ts";
@@ -74,6 +74,7 @@ export class EventRecorder {
   readonly #pending = new Map<string, Pending>();
   readonly #written = new LRUCache<string, Written>({ max: MAX_REMEMBERED });
   #writing: Promise<void> | undefined;
+  #lastNanos = 0n;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -140,6 +141,16 @@ export class EventRecorder {
     await this.#create(key, pending);
   }
 
+  /**
+   * client-go's: hexadecimal nanoseconds, so that events of an object are listed in the order in
+   * which they happened. Counted on from the last, for two of one millisecond.
+   */
+  #suffix(ms: number): string {
+    const nanos = BigInt(ms) * 1_000_000n + BigInt(randomInt(1_000));
+    this.#lastNanos = nanos > this.#lastNanos ? nanos : this.#lastNanos + 1n;
+    return this.#lastNanos.toString(16);
+  }
+
   async #create(key: string, pending: Pending): Promise<void> {
     const { involved, type, reason, message } = pending.happening;
     const { component, host } = this.#options;
@@ -147,7 +158,7 @@ export class EventRecorder {
       involved.namespace === undefined || involved.namespace === ""
         ? "default"
         : involved.namespace;
-    const name = `${involved.name ?? "unknown"}.${randomBytes(8).toString("hex")}`;
+    const name = `${involved.name ?? "unknown"}.${this.#suffix(pending.firstMs)}`;
     await this.#options.client.create(EVENTS, {
       metadata: { namespace, name },
       involvedObject: involved,
