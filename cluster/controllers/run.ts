@@ -8,6 +8,7 @@ import { InformerSet } from "#cluster/client/informer-set.ts";
 import { runDeploymentController } from "./deployment/deployment-controller.ts";
 import { runEndpointsController } from "./endpoints/endpoints-controller.ts";
 import { runEndpointSliceController } from "./endpointslice/endpointslice-controller.ts";
+import { runEndpointSliceMirroringController } from "./endpointslice-mirroring/mirroring-controller.ts";
 import { runGarbageCollector } from "./garbage-collector/garbage-collector.ts";
 import { runNamespaceController } from "./namespace/namespace-controller.ts";
 import { runNodeLifecycleController } from "./node-lifecycle/node-lifecycle-controller.ts";
@@ -35,6 +36,7 @@ export async function runControllers(options: ControllersOptions): Promise<void>
     runReplicaSetController(context),
     runEndpointSliceController(context),
     runEndpointsController(context),
+    runEndpointSliceMirroringController(context),
     runServiceLbController(context, network.loadBalancerCidr),
     runNamespaceController(context),
     runGarbageCollector(context),
