@@ -59,9 +59,11 @@ function exchangeUdp(server: Server, asked: Question, signal: AbortSignal): Prom
     socket.on("message", (message) => {
       if (isAnswerTo(message, asked.id, asked.question)) finish(undefined, message);
     });
-    socket.connect(server.port, server.address, () => {
+    // A callback of `connect` would also get its failure (no route), in place of "error".
+    socket.on("connect", () => {
       if (!signal.aborted) socket.send(asked.message);
     });
+    socket.connect(server.port, server.address);
   });
 }
 

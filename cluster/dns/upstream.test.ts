@@ -115,4 +115,12 @@ describe("resolv.conf", () => {
       '"dns.example.org:53" is no resolver\'s address:port',
     );
   });
+
+  test("are SERVFAIL at once where no route leads to a resolver, and the relay goes on", async () => {
+    // The kernel refuses this address as it refuses any other on a host without a network.
+    const relay = await startRelay(["255.255.255.255"]);
+    for (const name of ["example.org", "other.example.org"]) {
+      expect((await ask(name, "A", { port: relay })).rcode).toBe("SERVFAIL");
+    }
+  });
 });

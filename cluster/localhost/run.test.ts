@@ -109,7 +109,8 @@ describe("the gateway (needs Envoy: ENVOY_PATH)", () => {
       const isFree = async (candidate: number): Promise<boolean> => candidate > port + 1;
       void start(isFree);
       const args = ["-c", path.join(dir, "bootstrap.yaml"), "--concurrency", "1"];
-      const child = spawn(envoy ?? "", [...args, "--disable-hot-restart", "-l", "error"]);
+      const flags = ["--disable-hot-restart", "-l", "error"];
+      const child = spawn(envoy ?? "", [...args, ...flags], { cwd: dir });
       try {
         await createBalanced("web", port);
         await waitUntil("it is heard", async () => (await hear(port + 2)) === "hello", 10_000);
