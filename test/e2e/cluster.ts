@@ -7,7 +7,8 @@ import path from "node:path";
 import type { ClusterStatus } from "#cli/commands/status.ts";
 import { findProgram } from "#cli/setup/tools.ts";
 
-const ROOT = path.dirname(path.dirname(import.meta.dirname));
+/** Of this checkout. */
+export const ROOT = path.dirname(path.dirname(import.meta.dirname));
 const COMMAND_BOUND_MS = 120_000;
 
 export interface CommandResult {

@@ -195,21 +195,27 @@ suite("the mesh of the demo", () => {
     expect(failuresOf(answers)).toEqual([]);
   }, 180_000);
 
-  for (const victim of ["control-plane", "pilot", "node-agent-node-1"]) {
-    test(`kill -9 of ${victim} under load fails no request; it comes back to the same pods`, async () => {
+  const victims = ["control-plane", "pilot", "node-agent-node-1", "dns-node-1"];
+  for (const killed of [...victims.map((victim) => [victim]), victims]) {
+    test(`kill -9 of ${killed.join(", ")} under load fails no request and shows in no pod`, async () => {
       const podsOf = async (): Promise<string> => {
         const fields =
-          '{range .items[*]}{.metadata.uid} {.status.podIP} {.status.containerStatuses[*].restartCount}{"\\n"}{end}';
+          '{range .items[*]}{.metadata.uid} {.status.podIP} {.status.containerStatuses[*].restartCount} {.status.conditions[*].lastTransitionTime}{"\\n"}{end}';
         return cluster.kubectlOk(["get", "pods", "-A", "-o", `jsonpath=${fields}`]);
       };
       const before = await podsOf();
       const load = startLoad(reviews, 4);
-      const pid = (await cluster.status()).components.find(({ name }) => name === victim)?.pid;
-      if (pid === undefined || pid === null) throw new Error(`${victim} has no process`);
-      process.kill(pid, "SIGKILL");
-      await eventually(`${victim} is back`, 30_000, async () => {
-        const component = (await cluster.status()).components.find(({ name }) => name === victim);
-        return component?.ready === true && component.pid !== pid;
+      const pids = new Map<string, number | null>();
+      for (const { name, pid } of (await cluster.status()).components) {
+        if (!killed.includes(name)) continue;
+        if (pid === null) throw new Error(`${name} has no process`);
+        pids.set(name, pid);
+        process.kill(pid, "SIGKILL");
+      }
+      await eventually(`${killed.join(", ")}: back`, 30_000, async () => {
+        const { components } = await cluster.status();
+        const back = components.filter(({ name, pid, ready }) => ready && pid !== pids.get(name));
+        return killed.every((name) => back.some((component) => component.name === name));
       });
       const answered = load.answers.length;
       await eventually("more answers", 10_000, async () => load.answers.length > answered + 50);
