@@ -3,16 +3,11 @@
 import path from "node:path";
 import { isGatewayReady } from "#cluster/localhost/gateway.ts";
 import { namespaceCommand } from "#cluster/network/run-in-namespace.ts";
-import { cacheFolder } from "#cli/setup/envoy.ts";
 import type { ComponentSpec } from "#cli/supervisor/component.ts";
+import { nodeEnvironment } from "./node-environment.ts";
 import type { PreparedCluster, PreparedNode } from "./prepare.ts";
 
 const ROOT = path.dirname(path.dirname(import.meta.dirname));
-
-/** Compiled code is kept between starts: a process comes up in a fraction of the time. */
-function nodeEnvironment(): NodeJS.ProcessEnv {
-  return { NODE_COMPILE_CACHE: path.join(cacheFolder(), "compile") };
-}
 
 interface NodeProcess {
   name: string;

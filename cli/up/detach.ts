@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import path from "node:path";
 import type { StatePaths } from "#cli/state.ts";
+import { nodeEnvironment } from "./node-environment.ts";
 import type { UpCommandOptions } from "./options.ts";
 
 /** What a detached supervisor says over its IPC channel. */
@@ -17,6 +18,7 @@ export async function detach(options: UpCommandOptions, paths: StatePaths): Prom
   const entry = path.join(import.meta.dirname, "..", "main.ts");
   const child = spawn(process.execPath, [entry, "up", "--supervise", ...argumentsOf(options)], {
     detached: true,
+    env: { ...process.env, ...nodeEnvironment() },
     stdio: ["ignore", log, log, "ipc"],
   });
   closeSync(log);
