@@ -24,7 +24,7 @@ async function envoyBytes(clusterName: string): Promise<number[]> {
     pids.map(async (pid) => {
       const name = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
       const cgroup = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
-      if (name.trim() !== "envoy" || !cgroup.includes(`lateen/${clusterName}/`)) return 0;
+      if (name.trim() !== "envoy" || !cgroup.includes(`/lateen-${clusterName}-`)) return 0;
       const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8").catch(() => "");
       return Number(/^Pss:\s+(\d+) kB$/m.exec(rollup)?.[1] ?? 0) * 1024;
     }),
