@@ -3,6 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { PilotOptions } from "./commands/pilot.ts";
 import type { ClusterOptions } from "./state.ts";
+import { completePath } from "./setup/tools.ts";
 import { UsageError } from "./state.ts";
 import type { UpCommandOptions } from "./up/options.ts";
 
@@ -90,6 +91,7 @@ function buildProgram(finish: (code: number) => void): Command {
 
 async function main(): Promise<void> {
   let code = 0;
+  completePath();
   const program = buildProgram((result) => {
     code = result;
   });

@@ -2,6 +2,7 @@
 
 import { ensureEnvoy } from "#cli/setup/envoy.ts";
 import { ensurePackages } from "#cli/setup/packages.ts";
+import { completePath } from "#cli/setup/tools.ts";
 import { close, runJest, total } from "./suites.ts";
 
 const [first, ...rest] = process.argv.slice(2);
@@ -11,6 +12,7 @@ const args = only === undefined && first !== undefined ? [first, ...rest] : rest
 const progress = (line: string): void => {
   console.log(`set-up: ${line}`);
 };
+completePath();
 await ensurePackages(progress);
 process.env.ENVOY_PATH = await ensureEnvoy(progress);
 

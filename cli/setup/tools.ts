@@ -5,16 +5,21 @@ import { constants } from "node:fs";
 import { access } from "node:fs/promises";
 import path from "node:path";
 
-/** Folders that a root shell has and a cron job or an `npm` started by a service may not. */
+/** Folders that a root shell has and a plain `su`, a cron job or a service's `npm` may not. */
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
-/** The absolute path of a program on the PATH (or in the system's folders), if there is one. */
+/** Puts the system's folders behind those of the PATH, for this process and all that it starts. */
+export function completePath(): void {
+  const folders = (process.env.PATH ?? "").split(path.delimiter).filter((folder) => folder !== "");
+  const missing = SYSTEM_FOLDERS.filter((folder) => !folders.includes(folder));
+  process.env.PATH = [...folders, ...missing].join(path.delimiter);
+}
+
+/** The absolute path of a program on the PATH, if there is one. */
 export async function findProgram(name: string): Promise<string | undefined> {
-  const folders = [...(process.env.PATH ?? "").split(path.delimiter), ...SYSTEM_FOLDERS];
-  for (const folder of folders) {
-    if (folder === "") continue;
+  for (const folder of (process.env.PATH ?? "").split(path.delimiter)) {
     const file = path.join(folder, name);
-    if (await isExecutable(file)) return file;
+    if (folder !== "" && (await isExecutable(file))) return file;
   }
   return undefined;
 }

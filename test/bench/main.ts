@@ -4,6 +4,7 @@ import { createClient } from "#cluster/client/http-client.ts";
 import { loadKubeconfig } from "#cluster/client/kubeconfig.ts";
 import { ensureEnvoy } from "#cli/setup/envoy.ts";
 import { ensurePackages } from "#cli/setup/packages.ts";
+import { completePath } from "#cli/setup/tools.ts";
 import { startCluster } from "#test/e2e/cluster.ts";
 import { measureConvergence } from "./convergence.ts";
 import { measureDiscovery } from "./discovery.ts";
@@ -14,6 +15,7 @@ import { printRow, secondsIn } from "./report.ts";
 const progress = (line: string): void => {
   console.log(`set-up: ${line}`);
 };
+completePath();
 await ensurePackages(progress);
 process.env.ENVOY_PATH = await ensureEnvoy(progress);
 
