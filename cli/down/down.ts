@@ -22,7 +22,7 @@ export async function down(
 ): Promise<void> {
   const paths = statePaths(options);
   const { name } = options;
-  requireRoot();
+  await requireRoot();
   const supervisor = await runningSupervisor(paths);
   const cluster = await removableCluster(options, paths);
   if (supervisor === undefined && cluster === undefined && !existsSync(paths.root)) {

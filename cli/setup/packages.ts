@@ -24,6 +24,11 @@ export async function missingPrerequisites(): Promise<Prerequisite[]> {
   return PREREQUISITES.filter((_, index) => found[index] === undefined);
 }
 
+/** The command line that installs them on Debian. */
+export function installCommand(missing: readonly Prerequisite[]): string {
+  return `apt-get install -y ${missing.map(({ debianPackage }) => debianPackage).join(" ")}`;
+}
+
 /** Installs what is missing by apt when root; otherwise says what to install. */
 export async function ensurePackages(
   progress: (line: string) => void,
@@ -32,11 +37,10 @@ export async function ensurePackages(
   const missing = await missingPrerequisites();
   if (missing.length === 0) return;
   const packages = missing.map(({ debianPackage }) => debianPackage);
-  const command = `apt-get install -y ${packages.join(" ")}`;
   const apt = await findProgram("apt-get");
   if (process.getuid?.() !== 0 || apt === undefined) {
     const programs = missing.map(({ program }) => program).join(", ");
-    throw new UsageError(`missing: ${programs}. As root: ${command}`);
+    throw new UsageError(`missing: ${programs}. As root: ${installCommand(missing)}`);
   }
   progress(`installing ${packages.join(" ")} by apt`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };

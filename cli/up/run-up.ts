@@ -13,7 +13,7 @@ import type { UpCommandOptions } from "./options.ts";
  */
 export async function runUp(options: UpCommandOptions): Promise<number> {
   const paths = statePaths(options);
-  requireRoot();
+  await requireRoot();
   const running = await runningSupervisor(paths);
   if (running !== undefined) {
     throw new UsageError(
