@@ -7,6 +7,8 @@ import type { Resource } from "#cluster/api/resources.ts";
 import { applyObject } from "#cluster/client/apply-object.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
 
+const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
+
 interface ApiResourceList {
   resources: { name: string; kind: string; namespaced: boolean }[];
 }
@@ -20,12 +22,30 @@ export async function applyManifests(client: KubeClient, files: readonly string[
       const object = document as KubeObject;
       const resource = await resourceOf(client, object, resources);
       const namespace = resource.namespaced ? (object.metadata.namespace ?? "default") : undefined;
-      await applyObject(client, resource, {
-        ...object,
-        metadata: { ...object.metadata, ...(namespace === undefined ? {} : { namespace }) },
-      });
+      await applyObject(client, resource, asKubectlApplies(object, namespace));
     }
   }
+}
+
+/** With the annotation by which `kubectl apply` later knows what a user has removed. */
+function asKubectlApplies(object: KubeObject, namespace: string | undefined): KubeObject {
+  const { annotations, ...metadata } = object.metadata;
+  const applied = {
+    ...object,
+    metadata: {
+      annotations: { ...annotations },
+      ...metadata,
+      ...(namespace === undefined ? {} : { namespace }),
+    },
+  };
+  const lastApplied = `${JSON.stringify(applied)}\n`;
+  return {
+    ...applied,
+    metadata: {
+      ...applied.metadata,
+      annotations: { ...annotations, [LAST_APPLIED]: lastApplied },
+    },
+  };
 }
 
 async function resourceOf(
