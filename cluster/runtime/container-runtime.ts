@@ -18,7 +18,7 @@ import { readUserFiles, resolveUser } from "./image-user.ts";
 import { launch } from "./launch.ts";
 import type { OciRuntime } from "./oci-runtime.ts";
 import { buildOciSpec } from "./oci-spec.ts";
-import { lowestOomScoreAdj } from "./oom-score.ts";
+import { readOwnPrivileges } from "./own-privileges.ts";
 import { isAlive, processStartTime, sendSignal } from "./process.ts";
 
 export interface ContainerRuntimeOptions {
@@ -224,7 +224,7 @@ export class ContainerRuntime {
       rootMounts: root.kind === "host" ? [...shown, ...root.mounts] : [],
       cgroupsPath: record.cgroupPath,
       cgroupV2: cgroups.version === 2,
-      lowestOomScoreAdj: await lowestOomScoreAdj(),
+      own: await readOwnPrivileges(),
     });
     await Promise.all([
       writeFile(join(dir, "bundle", "config.json"), JSON.stringify(spec), { mode: 0o600 }),

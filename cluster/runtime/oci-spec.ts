@@ -4,6 +4,7 @@ import { effectiveCapabilities } from "./capabilities.ts";
 import { type ContainerConfig, ContainerError } from "./container.ts";
 import type { ContainerUser } from "./image-user.ts";
 import type { HostMount } from "./image.ts";
+import type { OwnPrivileges } from "./own-privileges.ts";
 
 export interface OciMount {
   destination: string;
@@ -42,8 +43,7 @@ export interface SpecInput {
   rootMounts: readonly HostMount[];
   cgroupsPath: string;
   cgroupV2: boolean;
-  /** Lower scores than this can't be given. */
-  lowestOomScoreAdj: number;
+  own: OwnPrivileges;
 }
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -119,6 +119,7 @@ function buildProcess(input: SpecInput): OciProcess {
     privileged: security.privileged,
     add: security.addCapabilities,
     drop: security.dropCapabilities,
+    own: input.own.capabilities,
   });
   if (!granted.ok) throw new ContainerError("CreateContainerError", granted.message);
   const replaced = config.command.length > 0;
@@ -149,7 +150,7 @@ function buildProcess(input: SpecInput): OciProcess {
     noNewPrivileges: security.noNewPrivileges,
     ...(resources.oomScoreAdj === undefined
       ? {}
-      : { oomScoreAdj: Math.max(resources.oomScoreAdj, input.lowestOomScoreAdj) }),
+      : { oomScoreAdj: Math.max(resources.oomScoreAdj, input.own.lowestOomScoreAdj) }),
   };
 }
 

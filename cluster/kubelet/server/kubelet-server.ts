@@ -1,7 +1,7 @@
 /** The kubelet's HTTPS API: logs, exec, attach, pods, stats. Only the API server may call it. */
 
 import { readFile } from "node:fs/promises";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, STATUS_CODES, type ServerResponse } from "node:http";
 import { type Server, createServer } from "node:https";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
@@ -125,16 +125,29 @@ function upgrade(
       void serve(server, target, streams, webSocket);
     });
   } catch (error) {
-    const { code, message } = describe(error);
-    const body = Buffer.from(message);
-    const lines = [
-      `HTTP/1.1 ${code} ${code === 404 ? "Not Found" : "Refused"}`,
-      "content-type: text/plain",
-      `content-length: ${body.length}`,
-      "connection: close",
-    ];
-    socket.end(`${lines.join("\r\n")}\r\n\r\n${message}`);
+    refuseUpgrade(socket, error);
   }
+}
+
+/** With a Status: kubectl reads any text that has a colon as the YAML of one, without a message. */
+function refuseUpgrade(socket: Duplex, error: unknown): void {
+  const { code, message } = describe(error);
+  const status = {
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message,
+    code,
+  };
+  const body = JSON.stringify(error instanceof StatusError ? error.status : status);
+  const lines = [
+    `HTTP/1.1 ${code} ${STATUS_CODES[code] ?? "Refused"}`,
+    "content-type: application/json",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }
 
 function containerPath(pathname: string): { verb: string; path: ContainerPath } | undefined {
