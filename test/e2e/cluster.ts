@@ -26,7 +26,11 @@ export interface TestCluster {
   upOutput: string;
   status(): Promise<ClusterStatus>;
   /** Runs the user's kubectl against the cluster; `input` goes to its stdin. */
-  kubectl(args: readonly string[], input?: string): Promise<CommandResult>;
+  kubectl(
+    args: readonly string[],
+    input?: string,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<CommandResult>;
   /** Like kubectl, but rejects with its output unless it exits with 0. */
   kubectlOk(args: readonly string[], input?: string): Promise<string>;
   down(): Promise<void>;
@@ -81,8 +85,11 @@ export async function startCluster(name: string, args: readonly string[]): Promi
     throw new Error(`lateen up exited with ${up.code}:\n${up.stdout}\n${up.stderr}`);
   }
   const kubeconfig = path.join(home, name, "kubeconfig");
-  const kubectl = (kubectlArgs: readonly string[], input?: string): Promise<CommandResult> =>
-    runCommand(KUBECTL ?? "kubectl", ["--kubeconfig", kubeconfig, ...kubectlArgs], { input });
+  const kubectl: TestCluster["kubectl"] = (kubectlArgs, input, env) =>
+    runCommand(KUBECTL ?? "kubectl", ["--kubeconfig", kubeconfig, ...kubectlArgs], {
+      input,
+      env: { ...process.env, ...env },
+    });
   return {
     name,
     home,
