@@ -14,6 +14,7 @@ import type { Image } from "#cluster/runtime/image.ts";
 import { expand } from "./expansion.ts";
 import type { NodePaths } from "./node-paths.ts";
 import { podIdentity } from "./pod-parts.ts";
+import { podGroupPath } from "./pod-group.ts";
 import { containerResources } from "./resources.ts";
 import { resolveSubPath } from "./volumes/sub-path.ts";
 
@@ -86,7 +87,7 @@ export async function buildContainerConfig(input: ContainerConfigInput): Promise
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     logPath: input.paths.logFile(identity, container.name, attempt),
-    cgroupParent: join(input.cgroupParent, `pod${identity.uid}`),
+    cgroupParent: podGroupPath(input.cgroupParent, identity.uid),
     stopSignal: container.lifecycle?.stopSignal,
   };
 }

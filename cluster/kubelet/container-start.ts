@@ -9,6 +9,7 @@ import { type Waiting, ensureImage } from "./image-pull.ts";
 import { podHostname } from "./network-files.ts";
 import type { PodContext } from "./pod-context.ts";
 import type { PodNetwork } from "./pod-networks.ts";
+import { ensurePodGroup } from "./pod-group.ts";
 import { podIdentity } from "./pod-parts.ts";
 
 export interface StartRequest {
@@ -64,6 +65,7 @@ async function create(
     podIp: network.address,
   });
   if (!env.ok) throw new ContainerError("CreateContainerConfigError", env.message);
+  await ensurePodGroup(context, pod);
   const id = await runtime.containers.createContainer(
     await buildContainerConfig({
       pod,

@@ -5,10 +5,10 @@ import { PODS } from "#cluster/api/resources.ts";
 import { hasReason } from "#cluster/api/status-error.ts";
 import { delay, rfc3339 } from "#cluster/client/clock.ts";
 import { describeError } from "#cluster/client/log.ts";
-import { removeCgroup } from "#cluster/runtime/cgroup.ts";
 import { ContainerHistory } from "./container-history.ts";
 import { type PodActions, computePodActions } from "./pod-actions.ts";
 import type { PodContext } from "./pod-context.ts";
+import { removePodGroup } from "./pod-group.ts";
 import type { PodNetwork } from "./pod-networks.ts";
 import { allContainers, formatPod, isTerminalPhase, podIdentity } from "./pod-parts.ts";
 import { PodStarter } from "./pod-starter.ts";
@@ -16,7 +16,6 @@ import { type ContainerFacts, containerId } from "./status/container-status.ts";
 import { podStatus } from "./status/pod-status.ts";
 import { killContainer, killPod } from "./termination.ts";
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { referencedNames } from "./references.ts";
 
 const DEFAULT_GRACE_SECONDS = 30;
@@ -341,7 +340,7 @@ export class PodWorker {
 
   /** Stops everything, tells the last status, frees what the pod had, and deletes the object. */
   async #end(): Promise<void> {
-    const { probes, statuses, networks, volumes, runtime, config } = this.#context;
+    const { probes, statuses, networks, volumes } = this.#context;
     const { uid } = podIdentity(this.#pod);
     probes.stopRestarts(uid);
     const running = this.#history.all().filter(({ state }) => state === "running");
@@ -359,7 +358,7 @@ export class PodWorker {
     await networks.release(uid);
     this.#network = undefined;
     await volumes.remove(uid);
-    await removeCgroup(runtime.cgroups, join(config.cgroupParent, `pod${uid}`));
+    await removePodGroup(this.#context, this.#pod);
     await this.#context.objects.use(uid, podIdentity(this.#pod).namespace, {
       configMaps: new Set(),
       secrets: new Set(),

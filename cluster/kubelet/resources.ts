@@ -1,7 +1,9 @@
 /** Requests and limits → control group settings; the pod's quality of service. */
 
 import type { Container, Pod } from "#cluster/api/generated/core-v1.ts";
+import { podLimits, podRequests } from "#cluster/api/pod-resources.ts";
 import { parseQuantity, quantityBytes, quantityMilli } from "#cluster/api/quantity.ts";
+import type { CgroupLimits } from "#cluster/runtime/cgroup-limits.ts";
 import type { ContainerResources } from "#cluster/runtime/container.ts";
 import { allContainers } from "./pod-parts.ts";
 
@@ -20,15 +22,41 @@ export function containerResources(
 ): ContainerResources {
   const { limits = {}, requests = {} } = container.resources ?? {};
   const cpuRequest = milli(requests.cpu ?? limits.cpu);
-  const cpuLimit = milli(limits.cpu);
-  const memoryLimit = bytes(limits.memory);
+  const memoryLimit = unlessZero(bytes(limits.memory));
   return {
-    cpuShares: clamp(Math.trunc(((cpuRequest ?? 0) * 1024) / 1000), MIN_SHARES, MAX_SHARES),
-    cpuQuotaUs: cpuLimit === undefined ? undefined : Math.max(MIN_QUOTA_US, cpuLimit * 100),
+    cpuShares: shares(cpuRequest ?? 0),
+    cpuQuotaUs: quotaUs(milli(limits.cpu)),
     memoryLimitBytes: memoryLimit,
     pidsLimit: PIDS_LIMIT,
     oomScoreAdj: oomScore(pod, bytes(requests.memory) ?? memoryLimit ?? 0, nodeMemoryBytes),
   };
+}
+
+/**
+ * What a pod's containers share: CPU time in proportion to all that the pod requests, and no more
+ * of what each of them limits than all their limits together (cm/helpers_linux).
+ */
+export function podGroupLimits(pod: Pod): CgroupLimits {
+  const limits = podLimits(pod);
+  return {
+    cpuShares: shares(podRequests(pod).get("cpu") ?? 0),
+    cpuQuotaUs: quotaUs(limits.get("cpu")),
+    memoryLimitBytes: unlessZero(limits.get("memory")),
+  };
+}
+
+function shares(milliCpu: number): number {
+  return clamp(Math.trunc((milliCpu * 1024) / 1000), MIN_SHARES, MAX_SHARES);
+}
+
+function quotaUs(milliCpu: number | undefined): number | undefined {
+  const limit = unlessZero(milliCpu);
+  return limit === undefined ? undefined : Math.max(MIN_QUOTA_US, limit * 100);
+}
+
+/** A limit of 0 is none. */
+function unlessZero(limit: number | undefined): number | undefined {
+  return limit === 0 ? undefined : limit;
 }
 
 function oomScore(pod: Pod, requestBytes: number, nodeMemoryBytes: number): number {

@@ -47,12 +47,18 @@ export async function detectCgroups(): Promise<CgroupHost> {
   return { version: 1, hybrid: unified.length > 0, roots };
 }
 
-/** Every folder of a group, once, in all hierarchies that have it; never a root itself. */
-export async function cgroupDirs(host: CgroupHost, path: string): Promise<string[]> {
+/** The names on the way to a group; throws on a path that doesn't lead below the root. */
+export function requireGroupPath(path: string): string[] {
   const parts = path.split("/").filter((part) => part !== "");
   if (parts.length === 0 || parts.includes("..") || parts.includes(".")) {
     throw new Error(`${JSON.stringify(path)} names no control group below the root`);
   }
+  return parts;
+}
+
+/** Every folder of a group, once, in all hierarchies that have it; never a root itself. */
+export async function cgroupDirs(host: CgroupHost, path: string): Promise<string[]> {
+  requireGroupPath(path);
   const dirs: string[] = [];
   for (const root of new Set(host.roots.values())) {
     const dir = join(root, path);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { detectCgroups } from "./cgroup.ts";
 import type { ContainerConfig, ContainerStatus } from "./container.ts";
 import { execToEnd, startExec } from "./exec.ts";
 import { readLog } from "./log-reader.ts";
@@ -13,6 +14,8 @@ import {
 const missing = await missingForContainers();
 if (missing !== undefined) process.stderr.write(`real containers are skipped: ${missing}\n`);
 const describeReal = missing === undefined ? describe : describe.skip;
+const cgroups = await detectCgroups().catch(() => undefined);
+const testV2 = cgroups?.version === 2 ? test : test.skip;
 
 describeReal("containers by crun and conmon", () => {
   let fixture: RuntimeFixture;
@@ -92,6 +95,15 @@ describeReal("containers by crun and conmon", () => {
 
   test("a container over its memory limit is OOMKilled", async () => {
     const id = await run("exec tail /dev/zero", { resources: { memoryLimitBytes: 16 << 20 } });
+    expect(await ended(id)).toMatchObject({ exitCode: 137, reason: "OOMKilled" });
+  });
+
+  testV2("a container sees its own limits, and is killed as a whole", async () => {
+    const resources = { memoryLimitBytes: 16 << 20, cpuQuotaUs: 20_000 };
+    const script = "cd /sys/fs/cgroup; cat /proc/self/cgroup memory.max memory.swap.max cpu.max";
+    const text = await output(script, { resources });
+    expect(text).toMatch(/^0::\/\n16777216\n(0\n)?20000 100000\n/);
+    const id = await run("tail /dev/zero; echo survived; sleep 60", { resources });
     expect(await ended(id)).toMatchObject({ exitCode: 137, reason: "OOMKilled" });
   });
 

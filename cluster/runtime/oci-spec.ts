@@ -57,9 +57,12 @@ const MASKED = [
   "/proc/timer_stats",
   "/proc/sched_debug",
   "/proc/scsi",
+  "/sys/devices/virtual/powercap",
   "/sys/firmware",
-  "/sys/fs/cgroup",
 ];
+
+/** Version 1 has no namespace that would show a container its own group only. */
+const MASKED_ON_V1 = ["/sys/fs/cgroup"];
 
 const READ_ONLY = [
   "/proc/asound",
@@ -79,13 +82,14 @@ const DEVICES = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "136:*"];
 export function buildOciSpec(input: SpecInput): OciSpec {
   const { config } = input;
   const { security } = config;
+  const masked = input.cgroupV2 ? MASKED : [...MASKED, ...MASKED_ON_V1];
   return {
     ociVersion: "1.0.2",
     process: buildProcess(input),
     root: { path: input.rootPath, readonly: security.readOnlyRoot },
     hostname: config.hostname,
     mounts: [
-      ...systemMounts(security.privileged),
+      ...systemMounts(input),
       ...input.rootMounts.map(({ source, target }) => bindMount(source, target, true)),
       ...[...config.mounts]
         .toSorted((a, b) => depth(a.target) - depth(b.target))
@@ -93,11 +97,11 @@ export function buildOciSpec(input: SpecInput): OciSpec {
     ],
     linux: {
       cgroupsPath: input.cgroupsPath,
-      namespaces: namespaces(config),
+      namespaces: namespaces(input),
       resources: resources(input),
       sysctl: config.sysctls,
       rootfsPropagation: "private",
-      ...(security.privileged ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
+      ...(security.privileged ? {} : { maskedPaths: masked, readonlyPaths: READ_ONLY }),
     },
   };
 }
@@ -166,8 +170,8 @@ function environment(config: ContainerConfig, user: ContainerUser): string[] {
   return [...env].map(([name, value]) => `${name}=${value}`);
 }
 
-function systemMounts(privileged: boolean): OciMount[] {
-  const access = privileged ? "rw" : "ro";
+function systemMounts({ config, cgroupV2 }: SpecInput): OciMount[] {
+  const access = config.security.privileged ? "rw" : "ro";
   return [
     mount("/proc", "proc", "proc", ["nosuid", "noexec", "nodev"]),
     mount("/dev", "tmpfs", "tmpfs", ["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -175,6 +179,10 @@ function systemMounts(privileged: boolean): OciMount[] {
     mount("/dev/shm", "tmpfs", "shm", ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]),
     mount("/dev/mqueue", "mqueue", "mqueue", ["nosuid", "noexec", "nodev"]),
     mount("/sys", "sysfs", "sysfs", ["nosuid", "noexec", "nodev", access]),
+    // Here programs read how much memory and CPU time they have (Java, Go, Node).
+    ...(cgroupV2
+      ? [mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", access])]
+      : []),
   ];
 }
 
@@ -187,10 +195,11 @@ function bindMount(source: string, target: string, readOnly: boolean): OciMount 
   return { destination: target, type: "bind", source, options };
 }
 
-function namespaces(config: ContainerConfig): { type: string; path?: string }[] {
+function namespaces({ config, cgroupV2 }: SpecInput): { type: string; path?: string }[] {
   return [
     { type: "mount" },
     { type: "uts" },
+    ...(cgroupV2 && !config.security.privileged ? [{ type: "cgroup" }] : []),
     ...(config.hostIpc ? [] : [{ type: "ipc" }]),
     ...(config.hostPid ? [] : [{ type: "pid" }]),
     ...(config.netnsPath === undefined ? [] : [{ type: "network", path: config.netnsPath }]),
@@ -222,10 +231,11 @@ function resources({ config, cgroupV2 }: SpecInput): Record<string, unknown> {
     ...(memoryLimitBytes === undefined
       ? {}
       : {
-          memory: cgroupV2
-            ? { limit: memoryLimitBytes }
-            : { limit: memoryLimitBytes, swap: memoryLimitBytes },
+          // Memory and swap together: what is over the limit is not moved to the swap instead.
+          memory: { limit: memoryLimitBytes, swap: memoryLimitBytes },
         }),
+    // A container is killed as a whole: half of its processes would be of no use.
+    ...(cgroupV2 ? { unified: { "memory.oom.group": "1" } } : {}),
     ...(pidsLimit === undefined ? {} : { pids: { limit: pidsLimit } }),
   };
 }

@@ -2,8 +2,8 @@
 
 import type { Node, Pod, Service } from "#cluster/api/generated/core-v1.ts";
 import { isPodTerminal } from "#cluster/api/pod.ts";
-import { add, allocatableOf, podRequests } from "./resources.ts";
-import type { Amounts } from "./resources.ts";
+import { add, allocatableOf, podRequests } from "#cluster/api/pod-resources.ts";
+import type { Amounts } from "#cluster/api/pod-resources.ts";
 
 export interface NodeInfo {
   readonly node: Node;

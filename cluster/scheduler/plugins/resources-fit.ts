@@ -1,4 +1,4 @@
-import { podRequests } from "#cluster/scheduler/resources.ts";
+import { podRequests } from "#cluster/api/pod-resources.ts";
 import type { Plugin, PodView } from "#cluster/scheduler/plugin.ts";
 import type { NodeInfo } from "#cluster/scheduler/snapshot.ts";
 

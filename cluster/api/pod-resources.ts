@@ -8,29 +8,37 @@ export type Amounts = ReadonlyMap<string, number>;
 
 const NANO = 1_000_000_000;
 
-/** Parsing costs more than all else in a decision; a pod's object never changes. */
+/** Parsing costs more than all else in a scheduling decision; a pod's object never changes. */
 const known = new WeakMap<Pod, Amounts>();
 
 /** A pod's effective request (`PodRequests`): init containers run before, sidecars beside. */
 export function podRequests(pod: Pod): Amounts {
-  const requests = known.get(pod) ?? computeRequests(pod);
+  const requests = known.get(pod) ?? podAmounts(pod, requestsOf);
   known.set(pod, requests);
   return requests;
 }
 
-function computeRequests(pod: Pod): Map<string, number> {
+/** A pod's effective limits: of the resources that every container limits, for others there is none. */
+export function podLimits(pod: Pod): Amounts {
+  const { containers = [], initContainers = [] } = pod.spec ?? {};
+  const each = [...initContainers, ...containers].map(limitsOf);
+  const amounts = podAmounts(pod, limitsOf);
+  return new Map([...amounts].filter(([name]) => each.every((limits) => limits.has(name))));
+}
+
+function podAmounts(pod: Pod, amountsOf: (container: Container) => Amounts): Amounts {
   const { containers = [], initContainers = [], overhead } = pod.spec ?? {};
   const running = new Map<string, number>();
-  for (const container of containers) add(running, requestsOf(container));
+  for (const container of containers) add(running, amountsOf(container));
   const peak = new Map<string, number>();
   const sidecars = new Map<string, number>();
   for (const container of initContainers) {
     if (container.restartPolicy === "Always") {
-      add(sidecars, requestsOf(container));
+      add(sidecars, amountsOf(container));
       raise(peak, sidecars);
     } else {
       const during = new Map(sidecars);
-      add(during, requestsOf(container));
+      add(during, amountsOf(container));
       raise(peak, during);
     }
   }
@@ -56,6 +64,10 @@ function raise(total: Map<string, number>, least: Amounts): void {
 /** A limit without a request is a request; the server defaults it, other writers may not. */
 function requestsOf({ resources }: Container): Map<string, number> {
   return parseAmounts({ ...resources?.limits, ...resources?.requests });
+}
+
+function limitsOf({ resources }: Container): Map<string, number> {
+  return parseAmounts(resources?.limits);
 }
 
 /** What can't be parsed counts as nothing: the API server has validated it. */
