@@ -2,7 +2,7 @@
  * Runs a TypeScript entry on the Node that package.json pins (the npm package `node`), whatever
  * Node started us. Plain JavaScript, because an older system Node must be able to read it.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import module from "node:module";
 import { constants, homedir } from "node:os";
@@ -27,6 +27,11 @@ export async function runEntry(entry, args) {
     console.error("lateen: Node 26 is not installed here: run `npm install` in " + root);
     process.exit(1);
   }
+  const problem = ensureLibraries();
+  if (problem !== undefined) {
+    console.error("lateen: " + problem);
+    process.exit(1);
+  }
   const child = spawn(pinnedNode, [file, ...args], { stdio: "inherit" });
   // A terminal sends Ctrl-C to the child as well; other senders reach only this process.
   process.on("SIGINT", () => process.stdin.isTTY || child.kill("SIGINT"));
@@ -38,6 +43,31 @@ export async function runEntry(entry, args) {
   child.on("exit", (code, signal) => {
     process.exit(code ?? 128 + (constants.signals[signal] ?? 0));
   });
+}
+
+/**
+ * The pinned Node needs a library that a minimal Debian lacks (libatomic): it is installed when we
+ * are root. Answers with what keeps Node from running, if anything does.
+ */
+function ensureLibraries() {
+  const library = missingLibrary();
+  if (library === undefined) return undefined;
+  // Debian names a library's package by its soname: libatomic.so.1 is in libatomic1.
+  const debianPackage = library.replace(".so.", "");
+  const install = ["install", "-y", "--no-install-recommends", debianPackage];
+  if (process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
+    console.error(`lateen: installing ${debianPackage}, which Node ${MINIMUM_MAJOR} needs, by apt`);
+    const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+    spawnSync("apt-get", ["update"], { env });
+    spawnSync("apt-get", install, { env });
+    if (missingLibrary() === undefined) return undefined;
+  }
+  return `${library} is missing, which Node ${MINIMUM_MAJOR} needs: as root, apt-get ${install.join(" ")}`;
+}
+
+function missingLibrary() {
+  const { stderr } = spawnSync(pinnedNode, ["--version"], { encoding: "utf8" });
+  return /(lib[\w+.-]+\.so\.\d+): cannot open shared object/.exec(stderr ?? "")?.[1];
 }
 
 /** The same folder that the processes of a cluster use (`cli/setup/envoy.ts`). */
