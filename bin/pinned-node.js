@@ -58,8 +58,9 @@ function ensureLibraries() {
   if (process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
     console.error(`lateen: installing ${debianPackage}, which Node ${MINIMUM_MAJOR} needs, by apt`);
     const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-    spawnSync("apt-get", ["update"], { env });
-    spawnSync("apt-get", install, { env });
+    const stdio = ["ignore", "ignore", "inherit"];
+    spawnSync("apt-get", ["update"], { env, stdio });
+    spawnSync("apt-get", install, { env, stdio });
     if (missingLibrary() === undefined) return undefined;
   }
   return `${library} is missing, which Node ${MINIMUM_MAJOR} needs: as root, apt-get ${install.join(" ")}`;

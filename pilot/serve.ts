@@ -13,6 +13,7 @@ import { INGRESSES } from "#cluster/api/resources.ts";
 import type { PkiFiles } from "#cluster/api/process-config.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
 import { createClient } from "#cluster/client/http-client.ts";
+import { keepProcess } from "#cluster/client/keep-process.ts";
 import { inClusterConfig, loadKubeconfig } from "#cluster/client/kubeconfig.ts";
 import { loadCrds } from "#crds/load.ts";
 import { startDirectorySource } from "#pilot/config/directory-source.ts";
@@ -55,13 +56,7 @@ const VERSION = "0.1.0";
 
 /** Serves until the signal aborts. Once complete, it prints `READY ADDRESS`. */
 export async function servePilot(options: ServeOptions, signal: AbortSignal): Promise<void> {
-  // Waiting for an API server that isn't there yet keeps no process alive by itself.
-  const alive = setInterval(() => undefined, 2 ** 30);
-  try {
-    await serve(options, signal);
-  } finally {
-    clearInterval(alive);
-  }
+  await keepProcess(() => serve(options, signal));
 }
 
 async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {

@@ -2,7 +2,9 @@
 
 import { statfs } from "node:fs/promises";
 import { homedir } from "node:os";
+import { requireCgroups } from "./cgroups.ts";
 import { findEnvoy } from "./envoy.ts";
+import { closedChains } from "./firewall.ts";
 import { PREREQUISITES } from "./packages.ts";
 import { findProgram, run } from "./tools.ts";
 
@@ -22,6 +24,8 @@ export async function doctor(print: (line: string) => void): Promise<number> {
     findNode(),
     findRoot(),
     ...PREREQUISITES.map(findPackage),
+    findCgroups(),
+    findFirewall(),
     findEnvoyBinary(),
     findKubectl(),
     findDisk(),
@@ -56,6 +60,22 @@ async function findPackage(prerequisite: {
     return { name: program, result: "found", detail: `${file}  (${purpose})` };
   const detail = `for ${purpose}: apt-get install ${debianPackage} (\`lateen up\` does it as root)`;
   return { name: program, result: "missing", detail };
+}
+
+async function findCgroups(): Promise<Finding> {
+  const name = "cgroups";
+  return requireCgroups().then(
+    (version): Finding => ({ name, result: "found", detail: version }),
+    (error: Error): Finding => ({ name, result: "missing", detail: error.message }),
+  );
+}
+
+async function findFirewall(): Promise<Finding> {
+  const name = "firewall";
+  const chains = await closedChains();
+  if (chains.length === 0) return { name, result: "found", detail: "no chain closes this host" };
+  const detail = `${chains.join(", ")} drops what no rule lets in: let in what comes by links lt-*`;
+  return { name, result: "warning", detail };
 }
 
 async function findEnvoyBinary(): Promise<Finding> {

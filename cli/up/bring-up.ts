@@ -12,7 +12,9 @@ import type { Reporter } from "#cli/reporter.ts";
 import { removeSurplusNodes } from "#cli/down/teardown.ts";
 import type { Lock } from "#cli/lock.ts";
 import { tryLock, waitForLock } from "#cli/lock.ts";
+import { requireCgroups } from "#cli/setup/cgroups.ts";
 import { cacheFolder, ensureEnvoy } from "#cli/setup/envoy.ts";
+import { requireOpenHost } from "#cli/setup/firewall.ts";
 import { ensurePackages } from "#cli/setup/packages.ts";
 import { UsageError } from "#cli/state.ts";
 import type { Supervisor } from "#cli/supervisor/supervisor.ts";
@@ -42,6 +44,7 @@ export async function bringUp(
 ): Promise<{ client: KubeClient; ingress: string }> {
   const { reporter, signal } = means;
   const envoy = await reporter.step("tools", async (detail) => {
+    await requireCgroups();
     await ensurePackages(reporter.line, signal);
     const found = await ensureEnvoy(reporter.line, signal);
     detail(`Envoy: ${found}`);
@@ -101,6 +104,7 @@ async function startProcesses(
   await reporter.step("pilot, DNS, node agents, localhost gateway", async () => {
     const gateway = localhostGateway(cluster);
     await Promise.all([
+      requireOpenHost(cluster, signal),
       supervisor.start(pilot(cluster), signal),
       supervisor.start(gateway, signal),
       ...cluster.nodes.flatMap((node) => [

@@ -39,6 +39,7 @@ export interface PreparedCluster {
   nodes: PreparedNode[];
   controlPlaneConfigFile: string;
   pilotConfigFile: string;
+  ports: FabricPorts;
   envoy: string;
 }
 
@@ -93,6 +94,7 @@ export async function prepareCluster(
     paths,
     record,
     nodes: prepared,
+    ports,
     envoy,
     controlPlaneConfigFile: await write(
       "control-plane",

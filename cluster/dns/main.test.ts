@@ -22,6 +22,31 @@ async function freeUdpPort(): Promise<number> {
   return port;
 }
 
+test("the process waits for an API server that isn't there yet", async () => {
+  const server = await startTestServer();
+  await server.stop();
+  const config: DnsConfig = {
+    kubeconfig: server.kubeconfig,
+    network: server.config.network,
+    listen: { address: "127.0.0.1", port: await freeUdpPort() },
+    upstreams: [],
+  };
+  const file = join(server.folder, "dns.json");
+  await writeFile(file, JSON.stringify(config));
+  const { NODE_OPTIONS: _jests, ...env } = process.env;
+  const child = spawn(process.execPath, [main, file], { env, stdio: ["ignore", "pipe", "pipe"] });
+  try {
+    const ready = Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+    await once(child.stderr, "data");
+    child.stderr.resume();
+    await server.start();
+    expect(String((await ready)[0])).toBe("READY\n");
+  } finally {
+    child.kill("SIGKILL");
+    await server.remove();
+  }
+}, 30_000);
+
 test("the process follows a real API server, and answers while that is away", async () => {
   const server = await startTestServer();
   const client = createClient(await loadKubeconfig(server.kubeconfig));

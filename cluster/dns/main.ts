@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import type { DnsConfig } from "#cluster/api/process-config.ts";
 import { createClient } from "#cluster/client/http-client.ts";
+import { keepProcess } from "#cluster/client/keep-process.ts";
 import { loadKubeconfig } from "#cluster/client/kubeconfig.ts";
 import { runClusterDns } from "./run.ts";
 
@@ -18,4 +19,4 @@ async function main(): Promise<void> {
   client.close();
 }
 
-await main();
+await keepProcess(main);

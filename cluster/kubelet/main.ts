@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import type { NodeConfig } from "#cluster/api/process-config.ts";
 import { createClient } from "#cluster/client/http-client.ts";
+import { keepProcess } from "#cluster/client/keep-process.ts";
 import { loadKubeconfig } from "#cluster/client/kubeconfig.ts";
 import { describeError, stderrLog } from "#cluster/client/log.ts";
 import { runServiceProxy } from "#cluster/proxy/run.ts";
@@ -45,7 +46,7 @@ async function main(): Promise<void> {
 }
 
 try {
-  await main();
+  await keepProcess(main);
   process.exit(0);
 } catch (error) {
   stderrLog(`node agent: ${describeError(error)}`);

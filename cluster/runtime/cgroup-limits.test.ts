@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CgroupHost } from "./cgroup.ts";
-import { cpuWeight, limitCgroup } from "./cgroup-limits.ts";
+import { cpuWeight, limitCgroup, limitsProblem } from "./cgroup-limits.ts";
 
 /** Folders that look like control groups: what is written to them is there to be read. */
 describe("a group's limits", () => {
@@ -36,6 +36,24 @@ describe("a group's limits", () => {
     expect(await read("lateen/pod1/cpu.weight")).toBe("1");
     expect(await read("lateen/pod1/cpu.max")).toBe("max 100000");
     expect(await read("lateen/pod1/memory.max")).toBe("4096");
+  });
+
+  test("what keeps containers from being limited is told", async () => {
+    const host: CgroupHost = { version: 2, hybrid: false, roots: new Map([["", root]]) };
+    const write = (name: string, text: string) => writeFile(join(root, name), text);
+    await write("cgroup.controllers", "cpuset cpu io pids\n");
+    expect(await limitsProblem(host)).toContain("no memory controller");
+    await write("cgroup.controllers", "cpu memory pids\n");
+    await write("cgroup.subtree_control", "memory pids\n");
+    await write("cgroup.procs", "1\n17\n");
+    expect(await limitsProblem(host)).toBeUndefined();
+    await write("cgroup.type", "domain\n");
+    expect(await limitsProblem(host)).toContain("/sys/fs/cgroup/init");
+    await write("cgroup.subtree_control", "cpu memory pids\n");
+    expect(await limitsProblem(host)).toBeUndefined();
+    const roots = new Map([["cpu", "/sys/fs/cgroup/cpu"]]);
+    const old = await limitsProblem({ version: 1, hybrid: false, roots });
+    expect(old).toContain("memory, pids");
   });
 
   test("the root and what is above it can't be named", async () => {

@@ -1,7 +1,7 @@
 /** Groups that hold other groups: what a pod's containers get and may use together. */
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { type CgroupHost, requireGroupPath } from "./cgroup.ts";
 
 export interface CgroupLimits {
@@ -13,9 +13,42 @@ export interface CgroupLimits {
 }
 
 /** Those that containers are limited by (cgroup v2 gives none without being asked). */
-export const NEEDED_CONTROLLERS = ["cpu", "memory", "pids"];
+const NEEDED_CONTROLLERS = ["cpu", "memory", "pids"];
 
 const PERIOD_US = 100_000;
+const PROCESSES_IN_ROOT =
+  "processes are in that control group itself (this is a container: before all else, make the group " +
+  "/sys/fs/cgroup/init and write each pid of /sys/fs/cgroup/cgroup.procs to its cgroup.procs)";
+
+/** Why containers can't be limited on this machine, and the mend; undefined when they can. */
+export async function limitsProblem(host: CgroupHost): Promise<string | undefined> {
+  const root = host.roots.get("");
+  const list = async (name: string): Promise<string[]> =>
+    root === undefined ? [...host.roots.keys()] : words(join(root, name));
+  const [offered, given] = await Promise.all([
+    list("cgroup.controllers"),
+    list("cgroup.subtree_control"),
+  ]);
+  const lacking = NEEDED_CONTROLLERS.filter((name) => !offered.includes(name));
+  if (lacking.length > 0) {
+    const names = lacking.join(", ");
+    return `the kernel offers no ${names} controller (boot it with cgroup_enable=${names})`;
+  }
+  if (root === undefined || NEEDED_CONTROLLERS.every((name) => given.includes(name))) {
+    return undefined;
+  }
+  // Only a root that isn't the kernel's own has a type, and can't have both: processes and limits.
+  const [type, pids] = await Promise.all([
+    words(join(root, "cgroup.type")),
+    words(join(root, "cgroup.procs")),
+  ]);
+  return type.length > 0 && pids.length > 0 ? PROCESSES_IN_ROOT : undefined;
+}
+
+async function words(file: string): Promise<string[]> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  return text.split(/\s+/).filter((word) => word !== "");
+}
 
 /** Makes the group, if need be with its parents, and sets its limits; may be called again. */
 export async function limitCgroup(
@@ -69,26 +102,17 @@ async function write(
 /** Lets the groups below `dir` be limited. */
 async function giveControllers(dir: string): Promise<void> {
   const file = join(dir, "cgroup.subtree_control");
-  const given = (await readFile(file, "utf8")).trim().split(" ");
+  const given = await words(file);
   const missing = NEEDED_CONTROLLERS.filter((name) => !given.includes(name));
   if (missing.length === 0) return;
   await writeFile(file, missing.map((name) => `+${name}`).join(" ")).catch((cause: Error) => {
-    throw new Error(
-      `${missing.join(", ")} can't be limited below ${dirname(file)}: ${whyNot(cause)}`,
-      {
-        cause,
-      },
-    );
+    throw new Error(`${missing.join(", ")} can't be limited below ${dir}: ${whyNot(cause)}`, {
+      cause,
+    });
   });
 }
 
 function whyNot(error: NodeJS.ErrnoException): string {
-  if (error.code === "EBUSY") {
-    return (
-      "processes are in that control group itself (in a container, move them first: " +
-      "mkdir /sys/fs/cgroup/init, then write each pid of cgroup.procs to init/cgroup.procs)"
-    );
-  }
-  if (error.code === "ENOENT") return "the kernel or the group above doesn't offer them";
-  return error.message;
+  if (error.code === "EBUSY") return PROCESSES_IN_ROOT;
+  return error.code === "ENOENT" ? "the group above doesn't give them" : error.message;
 }
