@@ -57,7 +57,7 @@ export async function serveExec(
     },
   });
   try {
-    // A client with a terminal tells its size at once; the command should find it set.
+    // A client with a terminal tells its size at once; the runtime sets it as the command starts.
     const size = request.tty
       ? await Promise.race([firstSize.promise, setTimeout(SIZE_WAIT_MS, undefined)])
       : undefined;
