@@ -1,7 +1,14 @@
 import type { ResourceInterner } from "#pilot/cache/interner.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
 import { ResourceTable } from "#pilot/cache/table.ts";
-import { CLUSTER, ENDPOINTS, LISTENER, ROUTES, VIRTUAL_HOST } from "#pilot/cache/type-url.ts";
+import {
+  CLUSTER,
+  ENDPOINTS,
+  LISTENER,
+  ROUTES,
+  SECRET,
+  VIRTUAL_HOST,
+} from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import { buildClusters, buildEndpoints, buildListeners, buildRoutes } from "#pilot/envoy/build.ts";
 import type { EnvoyResource, VirtualHostDelivery } from "#pilot/envoy/build.ts";
@@ -32,13 +39,13 @@ interface Part {
 
 const NO_IR: ScopeIr = { clusters: [], listeners: [], routes: [], endpoints: [], problems: [] };
 
-const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl | undefined>> = {
+const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
   cluster: CLUSTER,
   endpoint: ENDPOINTS,
   listener: LISTENER,
   route: ROUTES,
   "virtual-host": VIRTUAL_HOST,
-  secret: undefined,
+  secret: SECRET,
 };
 
 type PartName = "clusters" | "endpoints" | "listeners" | "routes" | "routes with virtual hosts";
@@ -49,6 +56,7 @@ interface PartSpec {
   build: (ir: ScopeIr) => EnvoyResource[];
 }
 
+/** A further type is a row here (and one of `TYPE_RULES`): where it comes from in the IR. */
 const PARTS: Readonly<Record<PartName, PartSpec>> = {
   clusters: { list: "clusters", types: [CLUSTER], build: buildClusters },
   endpoints: { list: "endpoints", types: [ENDPOINTS], build: buildEndpoints },
@@ -60,6 +68,12 @@ const PARTS: Readonly<Record<PartName, PartSpec>> = {
     build: (ir) => buildRoutes(ir, "discovered"),
   },
 };
+
+const PART_OF_TYPE: ReadonlyMap<TypeUrl, PartName> = new Map(
+  (Object.entries(PARTS) as [PartName, PartSpec][])
+    .toReversed()
+    .flatMap(([name, { types }]) => types.map((type): [TypeUrl, PartName] => [type, name])),
+);
 
 /**
  * One class of proxies: its translation and the tables of its resources. Parts are filled when the
@@ -97,9 +111,10 @@ export class ScopeState {
     return [...this.#parts.values()].flatMap((part) => [...part.tables.values()]);
   }
 
-  /** The table of a type; undefined where virtual hosts are asked for but travel inline. */
+  /** The table of a type; undefined where the scope has none of it, or it travels inside others. */
   table(type: TypeUrl, virtualHosts: VirtualHostDelivery): ResourceTable | undefined {
     const name = partOf(type, virtualHosts);
+    if (name === undefined) return undefined;
     let part = this.#parts.get(name);
     if (part === undefined) {
       part = newPart(name);
@@ -146,9 +161,8 @@ export class ScopeState {
     const remove = new Map<TypeUrl, string[]>();
     const present = new Set(fresh.map(keyOf));
     for (const old of gone) {
-      const type = TYPES[old.type];
       part.problems.delete(keyOf(old));
-      if (type !== undefined && !present.has(keyOf(old))) append(remove, type, old.name);
+      if (!present.has(keyOf(old))) append(remove, TYPES[old.type], old.name);
     }
     for (const resource of fresh) {
       const encoded = this.#encode(resource);
@@ -180,10 +194,9 @@ export class ScopeState {
     );
   }
 
-  /** Problems instead of a resource; none for a type that isn't served. */
+  /** Problems instead of a resource. */
   #encode(resource: EnvoyResource): EncodedResource | PushProblem[] {
     const type = TYPES[resource.type];
-    if (type === undefined) return [];
     const { name, message, origins } = resource;
     const result = this.#interner.encode({ type, name, message, origins });
     if (result.ok) return result.resource;
@@ -200,17 +213,11 @@ export class ScopeState {
   }
 }
 
-function partOf(type: TypeUrl, virtualHosts: VirtualHostDelivery): PartName {
-  switch (type) {
-    case CLUSTER:
-      return "clusters";
-    case ENDPOINTS:
-      return "endpoints";
-    case LISTENER:
-      return "listeners";
-    default:
-      return virtualHosts === "inline" ? "routes" : "routes with virtual hosts";
-  }
+/** Only routes come in two forms. */
+function partOf(type: TypeUrl, virtualHosts: VirtualHostDelivery): PartName | undefined {
+  if (type === ROUTES && virtualHosts === "discovered") return "routes with virtual hosts";
+  if (type === VIRTUAL_HOST && virtualHosts === "inline") return undefined;
+  return PART_OF_TYPE.get(type);
 }
 
 function newPart(name: PartName): Part {

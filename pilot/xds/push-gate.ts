@@ -1,5 +1,12 @@
 import type { Outstanding, Subscription } from "./subscription.ts";
-import { CLUSTER, ENDPOINTS, LISTENER, ROUTES, VIRTUAL_HOST } from "#pilot/cache/type-url.ts";
+import {
+  CLUSTER,
+  ENDPOINTS,
+  LISTENER,
+  ROUTES,
+  VIRTUAL_HOST,
+  ruleOf,
+} from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 
 /** A client that doesn't ask for the endpoints of a new cluster holds routes back no longer. */
@@ -31,7 +38,7 @@ export class PushGate {
 
   /** Whether new and changed resources of this type may be sent. */
   mayAdd(type: TypeUrl): boolean {
-    if (type === CLUSTER || type === ENDPOINTS) return true;
+    if (!ruleOf(type).afterClusters) return true;
     if (!this.#isQuiet(CLUSTER) || this.#awaited.size > 0) return false;
     return type !== VIRTUAL_HOST || this.#isQuiet(ROUTES);
   }

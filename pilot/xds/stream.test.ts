@@ -1,6 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Protocol } from "#pilot/cache/shared-frames.ts";
-import { CLUSTER, ENDPOINTS, LISTENER, ROUTES, VIRTUAL_HOST } from "#pilot/cache/type-url.ts";
+import {
+  CLUSTER,
+  ENDPOINTS,
+  EXTENSION_CONFIG,
+  LISTENER,
+  ROUTES,
+  SECRET,
+  VIRTUAL_HOST,
+} from "#pilot/cache/type-url.ts";
 import { StreamHarness, resource } from "./testing/stream-harness.ts";
 
 const cds = (name: string, content = "") => resource(CLUSTER, name, content);
@@ -41,6 +49,19 @@ describe.each<Protocol>(["delta", "sotw"])("a %s stream", (protocol) => {
     expect(harness.ack().names).toEqual(["a", "b"]);
     harness.ask({ type: ENDPOINTS, names: ["a", "c"] });
     expect(harness.ack(all(["a", "c"])).names).toEqual(["a", "c"]);
+    expect(harness.answers).toEqual([]);
+  });
+
+  test.each([SECRET, EXTENSION_CONFIG])("serves %s by name, whatever clusters wait for", (type) => {
+    const harness = new StreamHarness(protocol);
+    harness.table(CLUSTER).apply([cds("a")]);
+    harness.table(type).apply([resource(type, "x"), resource(type, "y")]);
+    harness.ask({ type: CLUSTER });
+    harness.ack();
+    harness.ask({ type, names: ["x"] });
+    expect(harness.ack(all(["x"])).names).toEqual(["x"]);
+    harness.change({ put: [resource(type, "x", "2"), resource(type, "y", "2")] });
+    expect(harness.ack(all(["x"])).names).toEqual(["x"]);
     expect(harness.answers).toEqual([]);
   });
 

@@ -11,11 +11,11 @@ import type { Protocol, SharedFrames } from "#pilot/cache/shared-frames.ts";
 import {
   CLUSTER,
   ENDPOINTS,
-  LISTENER,
   PUSH_ORDER,
   ROUTES,
   VIRTUAL_HOST,
   parseTypeUrl,
+  ruleOf,
 } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import type { OpenView, ProxyView } from "#pilot/cache/view.ts";
@@ -52,10 +52,6 @@ export interface StreamOptions {
   end: (code: number, message: string) => void;
 }
 
-/** Types of which a state-of-the-world response always carries everything. */
-const FULL_STATE: ReadonlySet<TypeUrl> = new Set([CLUSTER, LISTENER]);
-/** Types whose first request without names asks for everything. */
-const WILDCARD: ReadonlySet<TypeUrl> = new Set([CLUSTER, LISTENER, VIRTUAL_HOST]);
 /** Fewer fields than this are sent as they are, more are copied into one piece. */
 const LOOSE_FIELDS = 8;
 
@@ -223,7 +219,7 @@ export class DiscoveryStream {
       if (request.unsubscribe.includes("*")) subscription.unsubscribeAll();
       subscription.unsubscribe(request.unsubscribe);
     }
-    const unnamed = first && request.names.length === 0 && WILDCARD.has(subscription.type);
+    const unnamed = first && request.names.length === 0 && ruleOf(subscription.type).wildcard;
     if (unnamed || (star && (names === undefined || !subscription.wildcard))) {
       subscription.subscribeAll();
     }
@@ -275,7 +271,7 @@ export class DiscoveryStream {
     subscription.mustAnswer = false;
     const removed = removes ? subscription.takeRemoved() : [];
     const { resources, fields } =
-      this.protocol === "sotw" && FULL_STATE.has(type)
+      this.protocol === "sotw" && ruleOf(type).fullState
         ? this.#fullState(subscription, view)
         : this.#lacking(subscription);
     const nonce = String(++this.#nonce);

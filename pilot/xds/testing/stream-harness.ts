@@ -5,7 +5,14 @@ import type { EncodedResource } from "#pilot/cache/resource.ts";
 import { SharedFrames } from "#pilot/cache/shared-frames.ts";
 import type { Protocol } from "#pilot/cache/shared-frames.ts";
 import { ResourceTable } from "#pilot/cache/table.ts";
-import { CLUSTER, ENDPOINTS, PUSH_ORDER, messageTypeOf } from "#pilot/cache/type-url.ts";
+import {
+  CLUSTER,
+  ENDPOINTS,
+  EXTENSION_CONFIG,
+  LISTENER,
+  PUSH_ORDER,
+  SECRET,
+} from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import { decode } from "#pilot/proto/decode.ts";
 import { encode } from "#pilot/proto/encode.ts";
@@ -48,10 +55,17 @@ function messageFor(type: TypeUrl, name: string, content: string): object {
       return { name, type: "EDS", edsClusterConfig: { serviceName: name }, altStatName: content };
     case ENDPOINTS:
       return { clusterName: name, namedEndpoints: { [`x${content}`]: {} } };
+    case LISTENER:
+      return { name, statPrefix: content };
+    case SECRET:
+      return { name, genericSecret: { secret: { inlineString: content } } };
+    case EXTENSION_CONFIG:
+      return {
+        name,
+        typedConfig: { "@type": "type.googleapis.com/google.protobuf.StringValue", value: content },
+      };
     default:
-      return messageTypeOf(type).endsWith("Listener")
-        ? { name, statPrefix: content }
-        : { name, ...(content === "" ? {} : { requestHeadersToRemove: [content] }) };
+      return { name, ...(content === "" ? {} : { requestHeadersToRemove: [content] }) };
   }
 }
 
