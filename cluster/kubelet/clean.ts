@@ -1,7 +1,7 @@
 /** Ends and removes everything of a node: what `lateen down` calls when the agent has stopped. */
 
 import { readFile, readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { NodeConfig } from "#cluster/api/process-config.ts";
 import { deletePodNetwork, listPodNetworks } from "#cluster/network/pod-network.ts";
 import {
@@ -11,25 +11,24 @@ import {
   removeCgroup,
   removeEmptyParents,
 } from "#cluster/runtime/cgroup.ts";
-import { processStartTime, sendSignal } from "#cluster/runtime/process.ts";
+import { sendSignal } from "#cluster/runtime/process.ts";
 import { nodePaths } from "./node-paths.ts";
 import { unmountBelow } from "./volumes/directories.ts";
 
 const WAIT_MS = 10_000;
 const POLL_MS = 10;
+/** Longer than a monitor needs to free a container. */
+const MONITOR_GRACE_MS = 5_000;
 
 /**
- * Kills every container of the node, waits for their monitors, and removes mounts, control groups,
- * pod networks and the node's folders of containers and pods. Logs stay. Safe to call again; the
- * node agent must not run.
+ * Kills every container of the node, also those that are being made, waits for their monitors, and
+ * removes mounts, control groups, pod networks and the node's folders of containers and pods. Logs
+ * stay. Safe to call again; the node agent must not run.
  */
 export async function cleanNode(config: Omit<NodeConfig, "kubeconfig" | "serving">): Promise<void> {
   const paths = nodePaths(config);
   const cgroups = await detectCgroups();
-  const monitors = await monitorPids(join(paths.nodeDir, "containers"));
-  await killAll(cgroups, config.cgroupParent);
-  // A monitor ends with its container, after it has freed the container's control group.
-  await waitUntilGone(monitors);
+  await endContainers(cgroups, config.cgroupParent, paths.nodeDir);
   await unmountBelow(paths.nodeDir);
   await removeGroups(cgroups, config.cgroupParent);
   for (const namespace of await listPodNetworks(config.podNamespacePrefix)) {
@@ -40,36 +39,37 @@ export async function cleanNode(config: Omit<NodeConfig, "kubeconfig" | "serving
   }
 }
 
-async function monitorPids(containersDir: string): Promise<number[]> {
-  const pids: number[] = [];
-  for (const id of await readdir(containersDir).catch(() => [])) {
-    const text = await readFile(join(containersDir, id, "conmon.pid"), "utf8").catch(() => "");
-    const pid = Number(text);
-    const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
-    // The number may be another process's by now.
-    if (pid > 1 && command.includes(id)) pids.push(pid);
-  }
-  return pids;
-}
-
-async function killAll(cgroups: CgroupHost, parent: string): Promise<void> {
+/**
+ * An agent that was killed leaves its runtime's commands behind, which go on making control groups
+ * and containers: both must be gone at the same look. Monitors end with their containers, after
+ * they have freed them; one that doesn't has nothing left to watch and is ended in the end.
+ */
+async function endContainers(cgroups: CgroupHost, parent: string, nodeDir: string): Promise<void> {
   for (let waited = 0; waited < WAIT_MS; waited += POLL_MS) {
-    const pids = await cgroupProcesses(cgroups, parent);
-    if (pids.length === 0) return;
-    for (const pid of pids) sendSignal(pid, "SIGKILL");
+    const commands = await runtimeCommands(nodeDir);
+    const contained = await cgroupProcesses(cgroups, parent);
+    if (commands.length + contained.length === 0) return;
+    const isLate = waited > MONITOR_GRACE_MS;
+    const ended = commands.filter(({ isMonitor }) => isLate || !isMonitor);
+    for (const pid of [...ended.map(({ pid }) => pid), ...contained]) sendSignal(pid, "SIGKILL");
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   throw new Error(`processes in control group ${parent} don't end`);
 }
 
-async function waitUntilGone(pids: readonly number[]): Promise<void> {
-  for (let waited = 0; waited < WAIT_MS; waited += POLL_MS) {
-    const times = await Promise.all(pids.map((pid) => processStartTime(pid)));
-    if (times.every((time) => time === undefined)) return;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  // conmon has nothing left to watch.
-  for (const pid of pids) sendSignal(pid, "SIGKILL");
+/** Monitors and commands of the OCI runtime, known by the runtime's state folder of this node. */
+async function runtimeCommands(nodeDir: string): Promise<{ pid: number; isMonitor: boolean }[]> {
+  const root = `--root=${join(nodeDir, "oci")}`;
+  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const text = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+      const [program = "", ...args] = text.split("\0");
+      if (!args.some((argument) => argument.endsWith(root))) return [];
+      return [{ pid, isMonitor: basename(program) === "conmon" }];
+    }),
+  );
+  return found.flat();
 }
 
 /** The kernel needs a moment until a group of ended processes can be removed. */
