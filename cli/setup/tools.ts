@@ -76,11 +76,15 @@ export async function run(
   const stdout = collect(child.stdout);
   const stderr = collect(child.stderr);
   return new Promise((resolve, reject) => {
+    let failure: Error | undefined;
     child.on("error", (error) => {
-      reject(new Error(`cannot run ${program}: ${error.message}`, { cause: error }));
+      failure = new Error(`cannot run ${program}: ${error.message}`, { cause: error });
+      // One that is told to stop still works until it has ended: nobody may tidy up before.
+      if (child.pid === undefined) reject(failure);
     });
     child.on("close", (code) => {
-      resolve({ code: code ?? 1, stdout: stdout.text(), stderr: stderr.text() });
+      if (failure !== undefined) reject(failure);
+      else resolve({ code: code ?? 1, stdout: stdout.text(), stderr: stderr.text() });
     });
   });
 }

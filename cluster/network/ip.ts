@@ -70,8 +70,16 @@ async function run(
     const child = spawn(command, rest, { signal });
     const stdout = collect(child.stdout);
     const stderr = collect(child.stderr);
-    child.on("error", (cause) => reject(startError(command, cause)));
-    child.on("close", (code) => resolve({ code: code ?? 1, stdout: stdout(), stderr: stderr() }));
+    let failure: Error | undefined;
+    child.on("error", (cause) => {
+      failure = startError(command, cause);
+      // One that is told to stop still works until it has ended: nobody may tidy up before.
+      if (child.pid === undefined) reject(failure);
+    });
+    child.on("close", (code) => {
+      if (failure !== undefined) reject(failure);
+      else resolve({ code: code ?? 1, stdout: stdout(), stderr: stderr() });
+    });
     // A program that ends before it has read everything: its exit code tells what happened.
     child.stdin.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") reject(error);

@@ -45,11 +45,17 @@ function run(input: string, signal: AbortSignal): Promise<{ code: number; stderr
     child.stderr.on("data", (chunk: Buffer) => {
       if (stderr.length < MAX_STDERR_BYTES) stderr += chunk.toString();
     });
+    let failure: Error | undefined;
     child.on("error", (cause: NodeJS.ErrnoException) => {
       const mend = cause.code === "ENOENT" ? ' (install it: "apt-get install nftables")' : "";
-      reject(new Error(`nft could not be run${mend}: ${cause.message}`, { cause }));
+      failure = new Error(`nft could not be run${mend}: ${cause.message}`, { cause });
+      // One that is told to stop still works until it has ended.
+      if (child.pid === undefined) reject(failure);
     });
-    child.on("close", (code) => resolve({ code: code ?? 1, stderr }));
+    child.on("close", (code) => {
+      if (failure !== undefined) reject(failure);
+      else resolve({ code: code ?? 1, stderr });
+    });
     // nft may end before it has read everything; its exit code tells.
     child.stdin.on("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "EPIPE") reject(error);
