@@ -4,31 +4,44 @@ import { loadCrds } from "./load.ts";
 describe("loadCrds", () => {
   const crds = loadCrds();
 
-  test("gives the five kinds of this mesh, v1 stored and the betas served", () => {
-    expect(crds.map((crd) => crd.metadata.name)).toEqual([
-      "destinationrules.networking.istio.io",
-      "gateways.networking.istio.io",
-      "serviceentries.networking.istio.io",
-      "sidecars.networking.istio.io",
-      "virtualservices.networking.istio.io",
-    ]);
-    for (const crd of crds) {
-      expect(crd.spec.versions.map((v) => [v.name, v.served, v.storage])).toEqual([
+  const versionsOf = (name: string): unknown[] =>
+    crds
+      .find((crd) => crd.metadata.name === name)
+      ?.spec.versions.map((v) => [v.name, v.served, v.storage]) ?? [];
+
+  test.each(["destinationrules", "gateways", "serviceentries", "sidecars", "virtualservices"])(
+    "%s are stored as v1 and served as the betas, too",
+    (plural) => {
+      expect(versionsOf(`${plural}.networking.istio.io`)).toEqual([
         ["v1", true, true],
         ["v1beta1", true, false],
         ["v1alpha3", true, false],
       ]);
-    }
+    },
+  );
+
+  test.each([
+    ["envoyfilters.networking.istio.io", [["v1alpha3", true, true]]],
+    ["proxyconfigs.networking.istio.io", [["v1beta1", true, true]]],
+    [
+      "telemetries.telemetry.istio.io",
+      [
+        ["v1", true, true],
+        ["v1alpha1", true, false],
+      ],
+    ],
+  ])("%s have Istio's versions", (name, versions) => {
+    expect(versionsOf(name)).toEqual(versions);
   });
 
-  test("short names are Istio's", () => {
-    expect(crds.map((crd) => crd.spec.names.shortNames)).toEqual([
-      ["dr"],
-      ["gw"],
-      ["se"],
-      undefined,
-      ["vs"],
-    ]);
+  test.each([
+    ["destinationrules", "dr"],
+    ["gateways", "gw"],
+    ["serviceentries", "se"],
+    ["virtualservices", "vs"],
+  ])("the short name of %s is Istio's", (plural, short) => {
+    const crd = crds.find((one) => one.metadata.name === `${plural}.networking.istio.io`);
+    expect(crd?.spec.names.shortNames).toEqual([short]);
   });
 
   test("the copies share nothing, although the files use anchors", () => {

@@ -34,7 +34,7 @@ const MESH_CONFIG: InformerOptions<KubeObject> = {
 };
 
 /** Versions of Istio's kinds, the preferred first; their fields are the same. */
-const CONFIG_VERSIONS = ["v1", "v1beta1", "v1alpha3"];
+const CONFIG_VERSIONS = ["v1", "v1beta1", "v1alpha3", "v1alpha1"];
 
 /**
  * Follows the cluster until the signal aborts. Resolves when everything that exists has been

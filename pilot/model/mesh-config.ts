@@ -1,5 +1,18 @@
 /** Settings of the whole mesh: the part of Istio's MeshConfig that translation reads, parsed. */
 
+import type {
+  ConnectionPoolSettings,
+  LocalityLoadBalancerSetting,
+  OutlierDetection,
+  ZoneAwareLoadBalancerSetting,
+} from "#crds/types/networking-v1.ts";
+
+import {
+  BUILT_IN_PROVIDERS,
+  type DefaultProviders,
+  type ExtensionProvider,
+} from "./extension-provider.ts";
+
 export type OutboundPolicy = "ALLOW_ANY" | "REGISTRY_ONLY";
 
 export interface TcpKeepalive {
@@ -29,9 +42,57 @@ export interface MeshConfig {
   readonly tcpKeepalive?: TcpKeepalive;
   /** Replaces the built-in retries of routes that say nothing about them. */
   readonly defaultRetries?: MeshRetries;
-  readonly localityFailover: boolean;
+  /** For destinations whose rule says nothing about places. */
+  readonly localityLb: LocalityLoadBalancerSetting;
+  readonly zoneAwareLb?: ZoneAwareLoadBalancerSetting;
+  /** Where rules say nothing about them. */
+  readonly defaultConnectionPool?: ConnectionPoolSettings;
+  readonly defaultOutlierDetection?: OutlierDetection;
+  /** Clusters of HTTP ports speak HTTP/2 where no rule says otherwise. */
+  readonly upgradeToHttp2: boolean;
+  readonly dnsRefreshMs: number;
+  /** Pattern of clusters' names in metrics; empty: the cluster's own name. */
+  readonly outboundStatName: string;
+  /** Collectors and logs that Telemetry objects name. */
+  readonly extensionProviders: readonly ExtensionProvider[];
+  readonly defaultProviders: DefaultProviders;
+  readonly tracing: TracingDefaults;
+  /** Logs connections that found no listener's chain. */
+  readonly listenerLog: boolean;
+  readonly pathNormalization: PathNormalization;
   /** Mutual TLS between proxies where no policy says otherwise. */
   readonly peerTls: PeerTls;
+  /** Name of the cluster that configuration comes from, as its proxies know it. */
+  readonly clusterId: string;
+  /** Hosts whose endpoints are called from their own cluster only, or expressly from everywhere. */
+  readonly clusterLocalHosts: readonly ClusterLocalHost[];
+  /** Namespaces that the mesh looks at; none: all. */
+  readonly discoverySelectors: readonly NamespaceSelector[];
+}
+
+export interface ClusterLocalHost {
+  readonly host: string;
+  readonly local: boolean;
+}
+
+/** A label selector as Kubernetes writes it. */
+export interface NamespaceSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
+/** How paths are made equal before they are matched; each does what those before it do. */
+export type PathNormalization = "NONE" | "BASE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
+
+/** What holds for traces where no Telemetry object says otherwise. */
+export interface TracingDefaults {
+  readonly enabled: boolean;
+  readonly samplingPercent: number;
+  readonly maxTagLength?: number;
 }
 
 /** `PERMISSIVE` takes both and prefers TLS; `DISABLE` needs no certificates in proxies. */
@@ -58,6 +119,14 @@ export const DEFAULT_MESH: MeshConfig = {
   defaultServiceExportTo: ["*"],
   defaultVirtualServiceExportTo: ["*"],
   defaultDestinationRuleExportTo: ["*"],
-  localityFailover: true,
+  localityLb: {},
+  upgradeToHttp2: false,
+  dnsRefreshMs: 60_000,
+  outboundStatName: "",
+  extensionProviders: BUILT_IN_PROVIDERS,
+  defaultProviders: { accessLogging: [], tracing: [], metrics: [] },
+  tracing: { enabled: true, samplingPercent: 1 },
+  listenerLog: true,
+  pathNormalization: "BASE",
   peerTls: "DISABLE",
 };

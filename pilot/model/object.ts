@@ -4,9 +4,12 @@
 
 import type {
   DestinationRuleSpec,
+  EnvoyFilterSpec,
   GatewaySpec,
+  ProxyConfigSpec,
   ServiceEntrySpec,
   SidecarSpec,
+  TelemetrySpec,
   VirtualServiceSpec,
 } from "#crds/types/networking-v1.ts";
 import type { MeshConfig } from "./mesh-config.ts";
@@ -24,6 +27,11 @@ export interface ConfigSpecs {
   Sidecar: SidecarSpec;
 }
 
+  WorkloadEntry: WorkloadEntrySpec;
+  WorkloadGroup: WorkloadGroupSpec;
+  EnvoyFilter: EnvoyFilterSpec;
+  Telemetry: TelemetrySpec;
+  ProxyConfig: ProxyConfigSpec;
 export type ConfigKind = keyof ConfigSpecs;
 
 /**
@@ -54,6 +62,9 @@ export type ServiceEntry = ConfigObject<"ServiceEntry">;
 export type Sidecar = ConfigObject<"Sidecar">;
 
 export interface ServicePort {
+export type WorkloadEntry = ConfigObject<"WorkloadEntry">;
+export type EnvoyFilter = ConfigObject<"EnvoyFilter">;
+export type Telemetry = ConfigObject<"Telemetry">;
   readonly number: number;
   readonly name: string;
   readonly protocol: Protocol;

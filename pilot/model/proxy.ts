@@ -28,6 +28,12 @@ export interface Proxy {
   readonly version: string;
 }
 
+  /** Of Istio (metadata ISTIO_VERSION), or empty. */
+  readonly istioVersion: string;
+  /** `app.namespace` as it names itself to collectors (Envoy's node cluster), or empty. */
+  readonly serviceCluster: string;
+  /** Metadata that is plain text, for selections by it. */
+  readonly metadata: Readonly<Record<string, string>>;
 export interface NodeProblem {
   readonly path: string;
   readonly message: string;
@@ -42,6 +48,7 @@ export interface NodeInput {
   readonly id: unknown;
   readonly metadata?: unknown;
   readonly locality?: unknown;
+  readonly cluster?: unknown;
   readonly userAgentVersion?: unknown;
 }
 
@@ -50,6 +57,8 @@ const MAX_LABELS = 128;
 const MAX_ADDRESSES = 16;
 const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
 const DOMAIN = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
+const MAX_METADATA = 128;
+const MAX_METADATA_TEXT = 1024;
 const LABEL_NAME = /^(?:[a-zA-Z0-9.-]{1,253}\/)?[a-zA-Z0-9](?:[-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
 const LABEL_VALUE = /^[-_.a-zA-Z0-9]{0,63}$/;
 const NAME = /^[-_.a-zA-Z0-9]{1,512}$/;
@@ -95,6 +104,9 @@ export function parseProxy(node: NodeInput): ProxyResult {
     },
   };
 }
+      istioVersion: asName(metadata.get("ISTIO_VERSION")),
+      serviceCluster: asName(node.cluster),
+      metadata: plainMetadata(metadata),
 
 type Refuse = (path: string, message: string) => void;
 
@@ -151,6 +163,14 @@ function asRecord(value: unknown): ReadonlyMap<string, unknown> {
 function asName(value: unknown): string {
   return typeof value === "string" && NAME.test(value) ? value : "";
 }
+/** At most so many, and none that is long: nobody selects proxies by a document. */
+function plainMetadata(metadata: ReadonlyMap<string, unknown>): Record<string, string> {
+  const plain = [...metadata].flatMap(([name, value]): [string, string][] =>
+    typeof value === "string" && value.length <= MAX_METADATA_TEXT ? [[name, value]] : [],
+  );
+  return Object.fromEntries(plain.slice(0, MAX_METADATA));
+}
+
 
 /** Hostile text is cut and escaped before it reaches a log line. */
 function quote(text: string): string {

@@ -13,12 +13,14 @@ import {
   type DestinationRule,
   type EndpointSet,
   type Gateway,
+  type EnvoyFilter,
   type ModelObject,
   type NamespaceInfo,
   type Service,
   type Sidecar,
   type VirtualService,
   type Workload,
+  type Telemetry,
   compareAge,
   compareText,
 } from "./object.ts";
@@ -46,6 +48,8 @@ interface Indexed {
   endpointsByAddress: EndpointSet;
   workloadsByAddress: Workload;
   namespaces: NamespaceInfo;
+  envoyFiltersByNamespace: EnvoyFilter;
+  telemetriesByNamespace: Telemetry;
 }
 
 export const ALL = "";
@@ -216,6 +220,8 @@ function rankOfSource(service: Service): number {
 
 type Kinds = { [K in ModelObject["kind"]]: Extract<ModelObject, { kind: K }> };
 
+    envoyFiltersByNamespace: emptyIndex(by<EnvoyFilter>((one) => [one.namespace], compareAge)),
+    telemetriesByNamespace: emptyIndex(by<Telemetry>((one) => [one.namespace], compareAge)),
 function updateIndexes(
   indexes: Indexes,
   removed: readonly ModelObject[],
@@ -267,3 +273,7 @@ export function allGateways(context: PushContext): readonly Gateway[] {
 export function objectOf(context: PushContext, key: ObjectKey): ModelObject | undefined {
   return context.objects.get(key);
 }
+    envoyFiltersByNamespace: update(indexes.envoyFiltersByNamespace, (list) =>
+      of("EnvoyFilter", list),
+    ),
+    telemetriesByNamespace: update(indexes.telemetriesByNamespace, (list) => of("Telemetry", list)),

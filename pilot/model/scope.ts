@@ -4,6 +4,7 @@
  * costs nothing to configure.
  */
 
+import { type PatchRef, patchesFor } from "./envoy-filters.ts";
 import { matchesAll } from "./labels.ts";
 import type { Hostname, ObjectKey } from "./name.ts";
 import {
@@ -19,6 +20,7 @@ import type { Proxy, ProxyType } from "./proxy.ts";
 import { type PushContext, allGateways } from "./push-context.ts";
 
 export type ScopeKey = string & { readonly brand: "ScopeKey" };
+import { telemetriesFor, tracedName } from "./telemetries.ts";
 
 /** What a proxy may call: clusters, endpoints and, for sidecars, outbound listeners and routes. */
 export interface OutboundScope {
@@ -35,6 +37,14 @@ export interface OutboundScope {
 }
 
 /** A port of the workload that some service leads to. */
+  /** The machine, only where some rule or service looks at it; empty otherwise. */
+  readonly node: string;
+  /** Patches of the configuration that is made for this scope; absent where there are none. */
+  readonly patches?: readonly PatchRef[];
+  /** Telemetry objects that are about the proxy, the widest first; absent where there are none. */
+  readonly telemetry?: readonly ObjectKey[];
+  /** What the proxy calls itself towards collectors that need to be told; else absent. */
+  readonly tracedAs?: string;
 export interface ServiceTarget {
   readonly service: ObjectKey;
   readonly source: ObjectKey;
@@ -63,6 +73,10 @@ export interface WorkloadScope {
 }
 
 export type ProxyScope = OutboundScope | WorkloadScope;
+  /** As in OutboundScope. */
+  readonly patches?: readonly PatchRef[];
+  readonly telemetry?: readonly ObjectKey[];
+  readonly tracedAs?: string;
 
 /** The two scopes of a proxy in this world. */
 export function scopesOf(
@@ -78,7 +92,9 @@ export function scopesOf(
     ...(sidecar === undefined ? {} : { sidecar: sidecar.key }),
     labels,
     network: proxy.network,
-    locality: proxy.locality,
+    locality: readsPlace(context, "locality") ? proxy.locality : NO_LOCALITY,
+    node: readsPlace(context, "node") ? nodeOf(context, proxy) : "",
+    ...observation(context, proxy, "outbound"),
   };
   const workload: Omit<WorkloadScope, "key"> = {
     kind: "workload",
@@ -92,6 +108,7 @@ export function scopesOf(
   };
   return {
     outbound: { ...outbound, key: keyOf(outbound) },
+    ...observation(context, proxy, "workload"),
     workload: { ...workload, key: keyOf(workload) },
   };
 }
@@ -99,6 +116,22 @@ export function scopesOf(
 /** Fields are put in a fixed order above, so equal content gives equal text. */
 function keyOf(content: object): ScopeKey {
   return JSON.stringify(content) as ScopeKey;
+/** Objects that few meshes have: without them nothing of this is in a scope. */
+function observation(
+  context: PushContext,
+  proxy: Proxy,
+  scope: ProxyScope["kind"],
+): Pick<ProxyScope, "patches" | "telemetry" | "tracedAs"> {
+  const patches = patchesFor(context, proxy, scope);
+  const telemetry = telemetriesFor(context, proxy);
+  const tracedAs = tracedName(context, proxy, telemetry);
+  return {
+    ...(patches === undefined ? {} : { patches }),
+    ...(telemetry === undefined ? {} : { telemetry }),
+    ...(tracedAs === undefined ? {} : { tracedAs }),
+  };
+}
+
 }
 
 /**

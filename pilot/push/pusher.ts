@@ -107,6 +107,7 @@ export class Pusher {
     const version = node["userAgentBuildVersion"];
     const parsed = parseProxy({
       id: node["id"],
+      cluster: node["cluster"],
       metadata: node["metadata"],
       locality: node["locality"],
       userAgentVersion: node["userAgentVersion"] ?? versionText(version),

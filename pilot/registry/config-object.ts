@@ -1,4 +1,4 @@
-/** Custom resources of `networking.istio.io` as configuration objects. */
+/** Custom resources of Istio's groups as configuration objects. */
 
 import type { KubeObject } from "#cluster/api/meta.ts";
 import { objectKey } from "#pilot/model/name.ts";
@@ -7,19 +7,25 @@ import type { Problem } from "#pilot/model/problem.ts";
 import { checkShape } from "./shape.ts";
 import { SHAPES } from "./shapes.ts";
 
-const KINDS: ReadonlySet<string> = new Set<ConfigKind>([
-  "VirtualService",
-  "DestinationRule",
-  "Gateway",
-  "ServiceEntry",
-  "Sidecar",
-]);
+const NETWORKING = "networking.istio.io";
 
-const GROUP = "networking.istio.io";
+const GROUPS: { readonly [K in ConfigKind]: string } = {
+  VirtualService: NETWORKING,
+  DestinationRule: NETWORKING,
+  Gateway: NETWORKING,
+  ServiceEntry: NETWORKING,
+  Sidecar: NETWORKING,
+  EnvoyFilter: NETWORKING,
+  ProxyConfig: NETWORKING,
+  Telemetry: "telemetry.istio.io",
+};
+
+const GROUP_BY_KIND: ReadonlyMap<string, string> = new Map(Object.entries(GROUPS));
 
 /** Whether an object is one of the kinds read here; every served version has the same fields. */
 export function isConfigObject(object: KubeObject): boolean {
-  return (object.apiVersion ?? "").startsWith(`${GROUP}/`) && KINDS.has(object.kind ?? "");
+  const group = GROUP_BY_KIND.get(object.kind ?? "");
+  return group !== undefined && (object.apiVersion ?? "").startsWith(`${group}/`);
 }
 
 export type ConfigResult =
@@ -48,7 +54,7 @@ export function convertConfigObject(object: KubeObject): ConfigResult {
   const config = {
     kind,
     key,
-    group: GROUP,
+    group: GROUPS[kind],
     namespace,
     name,
     generation: object.metadata.generation ?? 0,

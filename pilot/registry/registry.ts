@@ -37,15 +37,18 @@ export interface PlatformEvent {
 /** Custom resources that a registry wants to hear of. */
 export const WATCHED_CONFIG: readonly Resource[] = (
   [
-    ["VirtualService", "virtualservices"],
-    ["DestinationRule", "destinationrules"],
-    ["Gateway", "gateways"],
-    ["ServiceEntry", "serviceentries"],
-    ["Sidecar", "sidecars"],
+    ["networking.istio.io", "v1", "VirtualService", "virtualservices"],
+    ["networking.istio.io", "v1", "DestinationRule", "destinationrules"],
+    ["networking.istio.io", "v1", "Gateway", "gateways"],
+    ["networking.istio.io", "v1", "ServiceEntry", "serviceentries"],
+    ["networking.istio.io", "v1", "Sidecar", "sidecars"],
+    ["networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters"],
+    ["networking.istio.io", "v1beta1", "ProxyConfig", "proxyconfigs"],
+    ["telemetry.istio.io", "v1", "Telemetry", "telemetries"],
   ] as const
-).map(([kind, plural]) => ({
-  group: "networking.istio.io",
-  version: "v1",
+).map(([group, version, kind, plural]) => ({
+  group,
+  version,
   plural,
   kind,
   namespaced: true,

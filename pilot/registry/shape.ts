@@ -1,13 +1,14 @@
 /** Whether untyped data has the shape that a type promises. */
 
 /**
- * `count` is a whole number from 0, `port` one from 1 to 65535. One-element lists are lists,
+ * `integer` is a whole number of 32 bits, `count` one from 0, `port` one from 1 to 65535. One-element lists are lists,
  * `oneOf` is a choice of values, objects are objects: a field's name with `!` must be there, `*`
  * stands for every other name.
  */
 export type Shape =
   | "text"
   | "number"
+  | "integer"
   | "count"
   | "port"
   | "boolean"
@@ -58,6 +59,7 @@ type Scalar = Extract<Shape, string>;
 const MESSAGES: { readonly [S in Scalar]: string } = {
   text: "must be text",
   number: "must be a number",
+  integer: "must be a whole number",
   count: "must be a whole number, not negative",
   port: "must be a port, 1 to 65535",
   boolean: "must be true or false",
@@ -70,6 +72,7 @@ function isScalar(value: unknown, shape: Scalar): boolean {
   if (shape === "boolean") return typeof value === "boolean";
   if (typeof value !== "number" || !Number.isFinite(value)) return false;
   if (shape === "number") return true;
+  if (shape === "integer") return Number.isInteger(value) && (value | 0) === value;
   const [least, most] = shape === "port" ? [1, 65_535] : [0, UINT32_MAX];
   return Number.isInteger(value) && value >= least && value <= most;
 }

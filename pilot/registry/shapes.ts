@@ -231,6 +231,92 @@ export const SHAPES: { readonly [K in ConfigKind]: Shape } = {
     endpoints: [
       {
         address: "text",
+const TARGET: Shape = { "name!": "text", "kind!": "text", group: "text", namespace: "text" };
+const TARGETS: Shape = [TARGET];
+
+const NAMED: Shape = { name: "text" };
+
+const CONFIG_PATCH: Shape = {
+  applyTo: "text",
+  match: {
+    context: oneOf("ANY", "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY", "WAYPOINT"),
+    proxy: { proxyVersion: "text", metadata: TEXT_MAP },
+    listener: {
+      name: "text",
+      portNumber: "count",
+      portName: "text",
+      listenerFilter: "text",
+      filterChain: {
+        name: "text",
+        sni: "text",
+        transportProtocol: "text",
+        applicationProtocols: "text",
+        destinationPort: "count",
+        filter: { name: "text", subFilter: NAMED },
+      },
+    },
+    routeConfiguration: {
+      name: "text",
+      portNumber: "count",
+      portName: "text",
+      gateway: "text",
+      vhost: {
+        name: "text",
+        domainName: "text",
+        route: { name: "text", action: oneOf("ANY", "ROUTE", "REDIRECT", "DIRECT_RESPONSE") },
+      },
+    },
+    cluster: { name: "text", service: "text", subset: "text", portNumber: "count" },
+  },
+  patch: { operation: "text", filterClass: "text" },
+};
+
+const SIDE: Shape = { mode: oneOf("CLIENT_AND_SERVER", "CLIENT", "SERVER") };
+const PROVIDERS: Shape = [{ "name!": "text" }];
+const TAG_SOURCE: Shape = { "name!": "text", defaultValue: "text" };
+const TAG_VALUE: Shape = { "value!": "text" };
+
+const TELEMETRY: Shape = {
+  selector: { matchLabels: TEXT_MAP },
+  targetRef: TARGET,
+  targetRefs: TARGETS,
+  accessLogging: [
+    { match: SIDE, providers: PROVIDERS, disabled: "boolean", filter: { expression: "text" } },
+  ],
+  tracing: [
+    {
+      match: SIDE,
+      providers: PROVIDERS,
+      randomSamplingPercentage: "number",
+      disableSpanReporting: "boolean",
+      disableContextPropagation: "boolean",
+      enableIstioTags: "boolean",
+      useRequestIdForTraceSampling: "boolean",
+      customTags: {
+        "*": {
+          literal: TAG_VALUE,
+          formatter: TAG_VALUE,
+          environment: TAG_SOURCE,
+          header: TAG_SOURCE,
+        },
+      },
+    },
+  ],
+  metrics: [
+    {
+      providers: PROVIDERS,
+      reportingInterval: "text",
+      overrides: [
+        {
+          disabled: "boolean",
+          match: { metric: "text", customMetric: "text", mode: "text" },
+          tagOverrides: { "*": { operation: "text", value: "text" } },
+        },
+      ],
+    },
+  ],
+};
+
         ports: { "*": "port" },
         labels: TEXT_MAP,
         network: "text",
@@ -248,3 +334,16 @@ export const SHAPES: { readonly [K in ConfigKind]: Shape } = {
     outboundTrafficPolicy: { mode: oneOf("REGISTRY_ONLY", "ALLOW_ANY") },
   },
 };
+  EnvoyFilter: {
+    workloadSelector: { labels: TEXT_MAP },
+    targetRefs: TARGETS,
+    configPatches: [CONFIG_PATCH],
+    priority: "integer",
+  },
+  Telemetry: TELEMETRY,
+  ProxyConfig: {
+    selector: { matchLabels: TEXT_MAP },
+    concurrency: "count",
+    environmentVariables: TEXT_MAP,
+    image: { imageType: "text" },
+  },
