@@ -30,6 +30,16 @@ describe("loadCrds", () => {
         ["v1alpha1", true, false],
       ],
     ],
+    ["wasmplugins.extensions.istio.io", [["v1alpha1", true, true]]],
+    ...["authorizationpolicies", "peerauthentications", "requestauthentications"].map(
+      (plural): [string, unknown] => [
+        `${plural}.security.istio.io`,
+        [
+          ["v1", true, true],
+          ["v1beta1", true, false],
+        ],
+      ],
+    ),
   ])("%s have Istio's versions", (name, versions) => {
     expect(versionsOf(name)).toEqual(versions);
   });

@@ -5,6 +5,7 @@
 
 import { readFileSync } from "node:fs";
 import type { CustomResourceDefinition } from "#cluster/api/generated/apiextensions-v1.ts";
+import { ruleProblems } from "#cluster/apiserver/cel/rules.ts";
 import { customKinds } from "#cluster/apiserver/kinds/custom.ts";
 import { knownDefinition } from "#cluster/apiserver/schema/messages.ts";
 import { findUnknown } from "#cluster/apiserver/schema/prune.ts";
@@ -20,7 +21,6 @@ import { startDirectorySource } from "#pilot/config/directory-source.ts";
 import { startKubernetesSource } from "#pilot/config/kubernetes-source.ts";
 import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import type { ObjectCheck } from "#pilot/config/yaml-file.ts";
-import { shortName } from "#pilot/cache/type-url.ts";
 import { startDebugServer } from "#pilot/debug/http-server.ts";
 import { Metrics } from "#pilot/debug/metrics.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
@@ -30,7 +30,8 @@ import { ProblemReporter, textOf } from "#pilot/status/problem-reporter.ts";
 import type { ReportedProblem } from "#pilot/status/problem-reporter.ts";
 import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
-import type { Rejection, StreamEvents } from "#pilot/xds/stream.ts";
+import { Rejections, describeRejection } from "#pilot/xds/rejections.ts";
+import type { StreamEvents } from "#pilot/xds/stream-events.ts";
 
 export interface ServeOptions {
   /** A folder of YAML, watched. */
@@ -51,7 +52,6 @@ export interface ServeOptions {
   log?: (line: string) => void;
 }
 
-const KEPT_REJECTIONS = 256;
 const VERSION = "0.1.0";
 
 /** Serves until the signal aborts. Once complete, it prints `READY ADDRESS`. */
@@ -62,7 +62,7 @@ export async function servePilot(options: ServeOptions, signal: AbortSignal): Pr
 async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> {
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const tls = credentials(options);
-  const rejections: Rejection[] = [];
+  const rejections = new Rejections();
   const metrics = new Metrics();
   const pusher = new Pusher({
     log,
@@ -78,7 +78,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   });
   const sinks = [(problem: ReportedProblem) => log(textOf(problem))];
   const reporter = new ProblemReporter({
-    current: () => [...feed.problems(), ...pusher.problems(), ...rejections.flatMap(problemsOf)],
+    current: () => [...feed.problems(), ...pusher.problems(), ...rejections.problems()],
     tell: (problem) => sinks.forEach((sink) => sink(problem)),
   });
   // Sources may run before anything is served; streams see the world only when it is whole.
@@ -90,12 +90,21 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   }
   if (signal.aborted) return;
   pusher.start();
-  const events = withRejections(metrics, (rejection) => {
-    rejections.push(rejection);
-    if (rejections.length > KEPT_REJECTIONS) rejections.shift();
-    log(describeRejection(rejection));
-    reporter.noteChange();
-  });
+  const events: StreamEvents = {
+    sent: (type, bytes) => metrics.sent(type, bytes),
+    acknowledged: (answer) => metrics.acknowledged(answer),
+    converged: (view, afterMs) => metrics.converged(view, afterMs),
+    rejected(rejection) {
+      metrics.rejected(rejection);
+      rejections.add(rejection);
+      log(describeRejection(rejection));
+      reporter.noteChange();
+    },
+    recovered(rejection) {
+      rejections.remove(rejection);
+      reporter.noteChange();
+    },
+  };
   reporter.noteChange();
   const server = await startDiscoveryServer({
     ...parseAddress(options.grpc),
@@ -111,7 +120,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
           pusher,
           metrics,
           streams: () => server.streams(),
-          rejections: () => rejections,
+          rejections: () => rejections.list(),
           objectProblems: () => feed.problems(),
           isReady: () => !signal.aborted,
           version: VERSION,
@@ -159,10 +168,11 @@ function schemaCheck(): ObjectCheck {
     const schema = name === undefined ? custom.get(`${apiVersion} ${kind}`) : { $ref: name };
     // Kinds that nobody here knows are none of the mesh's.
     if (schema === undefined) return [];
-    const problems = [
+    const shape = [
       ...findUnknown(schema, object).map((field) => ({ field, message: "unknown field" })),
       ...validate(schema, object),
     ];
+    const problems = shape.length > 0 ? shape : ruleProblems(schema, object);
     // An API server insists on it; by hand it is often left out, and the addresses tell it as well.
     return problems.filter(({ field }) => kind !== "EndpointSlice" || field !== "addressType");
   };
@@ -197,54 +207,6 @@ function parseAddress(text: string): { address: string; port: number } {
 
 function addressText({ address, port }: DiscoveryServer): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
-function withRejections(metrics: Metrics, onReject: (one: Rejection) => void): StreamEvents {
-  return {
-    sent: (type, bytes) => metrics.sent(type, bytes),
-    acked: (type, afterMs) => metrics.acked(type, afterMs),
-    converged: (afterMs) => metrics.converged(afterMs),
-    rejected(rejection) {
-      metrics.rejected(rejection);
-      onReject(rejection);
-    },
-  };
-}
-
-/** Proxies tell at length, over many lines, what they refuse. */
-const MAX_SHOWN = 500;
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, " ").slice(0, MAX_SHOWN);
-}
-
-/** Names the objects behind the response. */
-function describeRejection({ proxyId, type, message, resources }: Rejection): string {
-  const names = resources.map(({ name }) => name);
-  const objects = new Set(resources.flatMap(({ origins }) => origins.map((one) => one.object)));
-  const some = (all: Iterable<string>): string => [...all].slice(0, 10).join(", ");
-  const what = `${type} ${some(names)}`;
-  return `${proxyId}: refuses ${what}: ${oneLine(message)}; it keeps what it had. From: ${some(objects)}`;
-}
-
-/**
- * A refusal as a problem of the objects that the resource comes from, once an object. A Service is
- * never to blame, a Gateway only where no rule takes part.
- */
-function problemsOf({ type, message, resources }: Rejection): ReportedProblem[] {
-  const origins = resources.flatMap((resource) => resource.origins);
-  const rules = origins.filter(({ object }) => /^(VirtualService|DestinationRule)\//.test(object));
-  const blamed = rules.length > 0 ? rules : origins;
-  const objects = new Set(blamed.map(({ object }) => object));
-  return [...objects]
-    .filter((object) => !object.startsWith("Service/"))
-    .slice(0, 10)
-    .map((object) => ({
-      object,
-      path: "",
-      reason: "RefusedByProxy",
-      message: `proxies refuse what it makes of ${shortName(type) ?? type}: ${oneLine(message)}`,
-    }));
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -27,6 +27,81 @@ export interface AnalysisMessageType {
   name?: string;
 }
 
+export interface AuthorizationCondition {
+  /** Attribute of the request, as Istio names them. */
+  key: string;
+  notValues?: string[];
+  values?: string[];
+}
+
+export interface AuthorizationFrom {
+  source?: AuthorizationSource;
+}
+
+/** Hosts, ports, methods and paths; not… must not match. */
+export interface AuthorizationOperation {
+  hosts?: string[];
+  methods?: string[];
+  notHosts?: string[];
+  notMethods?: string[];
+  notPaths?: string[];
+  notPorts?: string[];
+  paths?: string[];
+  ports?: string[];
+}
+
+export interface AuthorizationPolicySpec {
+  /** What happens to requests that a rule matches; ALLOW without. */
+  action?: "ALLOW" | "DENY" | "AUDIT" | "CUSTOM";
+  provider?: AuthorizationProvider;
+  /** A request is matched by any of them. */
+  rules?: AuthorizationRule[];
+  selector?: LabelMatcher;
+  targetRef?: PolicyTarget;
+  targetRefs?: PolicyTarget[];
+}
+
+/** Who decides, for the action CUSTOM. */
+export interface AuthorizationProvider {
+  name?: string;
+}
+
+export interface AuthorizationRule {
+  /** Who asks; anybody without. */
+  from?: AuthorizationFrom[];
+  /** What is asked for; anything without. */
+  to?: AuthorizationTo[];
+  /** What else must hold. */
+  when?: AuthorizationCondition[];
+}
+
+/** Identities, namespaces and addresses; not… must not match. */
+export interface AuthorizationSource {
+  ipBlocks?: string[];
+  namespaces?: string[];
+  notIpBlocks?: string[];
+  notNamespaces?: string[];
+  notPrincipals?: string[];
+  notRemoteIpBlocks?: string[];
+  notRequestPrincipals?: string[];
+  notServiceAccounts?: string[];
+  notTrustDomains?: string[];
+  principals?: string[];
+  remoteIpBlocks?: string[];
+  requestPrincipals?: string[];
+  serviceAccounts?: string[];
+  trustDomains?: string[];
+}
+
+export interface AuthorizationTo {
+  operation?: AuthorizationOperation;
+}
+
+export interface ClaimToHeader {
+  claim: string;
+  header: string;
+}
+
 /** TLS towards the service. */
 export interface ClientTLSSettings {
   caCertificates?: string;
@@ -459,6 +534,38 @@ export interface IstioStatus {
   [field: string]: unknown;
 }
 
+export interface JwtHeader {
+  name: string;
+  prefix?: string;
+}
+
+export interface JwtRule {
+  /** Whom the token must be for. */
+  audiences?: string[];
+  /** Whether the workload gets to see the token. */
+  forwardOriginalToken?: boolean;
+  fromCookies?: string[];
+  /** Where a token may be. */
+  fromHeaders?: JwtHeader[];
+  fromParams?: string[];
+  /** Who signs the token. */
+  issuer?: string;
+  /** The keys themselves. */
+  jwks?: string;
+  /** Where the keys of the issuer are. */
+  jwksUri?: string;
+  /** Older spelling of jwksUri. */
+  jwks_uri?: string;
+  /** Claims that are copied into headers. */
+  outputClaimToHeaders?: ClaimToHeader[];
+  /** Header that gets the payload of a valid token. */
+  outputPayloadToHeader?: string;
+  /** Whether a token must be there. */
+  presence?: string;
+  spaceDelimitedClaims?: string[];
+  timeout?: string;
+}
+
 export interface L4MatchAttributes {
   destinationSubnets?: string[];
   gateways?: string[];
@@ -466,6 +573,11 @@ export interface L4MatchAttributes {
   sourceLabels?: Record<string, string>;
   sourceNamespace?: string;
   sourceSubnet?: string;
+}
+
+/** Labels of the pods that it is about; all of the namespace without. */
+export interface LabelMatcher {
+  matchLabels?: Record<string, string>;
 }
 
 export interface LabelSelectorOfProxies {
@@ -533,6 +645,11 @@ export interface MetricsOverrides {
   tagOverrides?: Record<string, TagOverride>;
 }
 
+export interface MutualTls {
+  /** STRICT takes connections with a certificate of the mesh only. */
+  mode?: "UNSET" | "DISABLE" | "PERMISSIVE" | "STRICT";
+}
+
 /** What happens to requests for unknown destinations. */
 export interface OutboundTrafficPolicy {
   egressProxy?: Destination;
@@ -551,6 +668,13 @@ export interface OutlierDetection {
   minHealthPercent?: number;
   outlierDetectionHttpErrorCodes?: number[];
   splitExternalLocalOriginErrors?: boolean;
+}
+
+export interface PeerAuthenticationSpec {
+  mtls?: MutualTls;
+  /** For single ports, by number. */
+  portLevelMtls?: Record<string, MutualTls>;
+  selector?: LabelMatcher;
 }
 
 /** A share in percent; 0.1 is one in a thousand. */
@@ -619,6 +743,14 @@ export interface ReadinessProbe {
 export interface RegexRewrite {
   match: string;
   rewrite?: string;
+}
+
+export interface RequestAuthenticationSpec {
+  /** Issuers whose tokens are accepted, and where to look for them. */
+  jwtRules?: JwtRule[];
+  selector?: LabelMatcher;
+  targetRef?: PolicyTarget;
+  targetRefs?: PolicyTarget[];
 }
 
 export interface RetryBudget {
@@ -885,6 +1017,52 @@ export interface WarmupConfiguration {
   aggression?: number | null;
   duration: string;
   minimumPercent?: number | null;
+}
+
+export interface WasmEnv {
+  name: string;
+  value?: string;
+  valueFrom?: "INLINE" | "HOST";
+}
+
+export interface WasmPluginSpec {
+  /** What happens to requests when the module fails. */
+  failStrategy?: "FAIL_CLOSE" | "FAIL_OPEN" | "FAIL_RELOAD";
+  imagePullPolicy?: "UNSPECIFIED_POLICY" | "IfNotPresent" | "Always";
+  imagePullSecret?: string;
+  /** Which traffic runs through it. */
+  match?: WasmTraffic[];
+  /** Where in the chain. */
+  phase?: "UNSPECIFIED_PHASE" | "AUTHN" | "AUTHZ" | "STATS";
+  /** Handed to the module as it is. */
+  pluginConfig?: Record<string, unknown>;
+  pluginName?: string;
+  /** Order within a phase, highest first. */
+  priority?: number | null;
+  selector?: LabelMatcher;
+  /** Of the module or image. */
+  sha256?: string;
+  targetRef?: PolicyTarget;
+  targetRefs?: PolicyTarget[];
+  type?: "UNSPECIFIED_PLUGIN_TYPE" | "HTTP" | "NETWORK";
+  /** Where the module is: http, https, oci or file. */
+  url: string;
+  verificationKey?: string;
+  vmConfig?: WasmVm;
+}
+
+export interface WasmPort {
+  number: number;
+}
+
+export interface WasmTraffic {
+  mode?: "UNDEFINED" | "CLIENT" | "SERVER" | "CLIENT_AND_SERVER";
+  ports?: WasmPort[];
+}
+
+/** What the module can see of its surroundings. */
+export interface WasmVm {
+  env?: WasmEnv[];
 }
 
 export interface WorkloadEntry {

@@ -3,6 +3,7 @@
 import type { KubeObject, PartialMeta } from "#cluster/api/meta.ts";
 import { statusError } from "#cluster/api/status-error.ts";
 import type { User } from "#cluster/apiserver/auth/user.ts";
+import { ruleProblems } from "#cluster/apiserver/cel/rules.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
 import { validateName, validateObjectMeta } from "#cluster/apiserver/kinds/meta.ts";
 import { dns1123Subdomain } from "#cluster/apiserver/kinds/names.ts";
@@ -245,6 +246,7 @@ function check(
     problems.unshift(...validateName(object.metadata, dns1123Subdomain));
   } else {
     // These rely on the types that the schema has checked.
+    problems.push(...ruleProblems(kind.schema, object, old));
     problems.push(...validateObjectMeta(object.metadata, dns1123Subdomain));
     problems.push(...(kind.strategy.validate?.(object) ?? []));
     if (old !== undefined) {

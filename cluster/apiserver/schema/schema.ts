@@ -43,8 +43,20 @@ export interface Schema {
   "x-kubernetes-map-type"?: "atomic" | "granular";
   "x-kubernetes-patch-strategy"?: string;
   "x-kubernetes-patch-merge-key"?: string;
-  "x-kubernetes-validations"?: { rule: string; message?: string; fieldPath?: string }[];
+  "x-kubernetes-validations"?: ValidationRule[];
   "x-kubernetes-group-version-kind"?: { group: string; version: string; kind: string }[];
+}
+
+/** A rule in CEL on the value at its place, which it knows as `self` (`cel/rules.ts`). */
+export interface ValidationRule {
+  rule: string;
+  message?: string;
+  /** Gives the message; what it can't give is taken from `message`. */
+  messageExpression?: string;
+  /** From the rule's place to the field that is to blame: `.spec.name`. */
+  fieldPath?: string;
+  reason?:
+    "FieldValueInvalid" | "FieldValueForbidden" | "FieldValueRequired" | "FieldValueDuplicate";
 }
 
 /** One thing that is wrong with an object, as a StatusCause will say it. */

@@ -3,6 +3,7 @@
  * and nothing about the shape hides in allOf, anyOf, oneOf or not), as Kubernetes asks.
  */
 
+import { RULE_ENVIRONMENT } from "#cluster/apiserver/cel/expression.ts";
 import { cloneJson, isObject, type JsonObject } from "./json.ts";
 import { patternError } from "./patterns.ts";
 import * as problem from "./problem.ts";
@@ -63,6 +64,7 @@ function checkLevel(schema: JsonObject, path: string, place: Place): FieldProble
     ...checkMembers(schema, path, place),
     ...checkLists(schema, path),
     ...checkValues(schema, path),
+    ...checkRules(schema, path),
     ...checkCombinations(schema, path),
   ];
 }
@@ -198,6 +200,26 @@ function checkValues(schema: JsonObject, path: string): FieldProblem[] {
     problems.push(problem.invalid(`${path}.default`, fallback, `must validate: ${message}`));
   }
   return problems;
+}
+
+/** Rules must be expressions; what they say about fields shows when they run. */
+function checkRules(schema: JsonObject, path: string): FieldProblem[] {
+  const rules = schema["x-kubernetes-validations"];
+  if (!Array.isArray(rules)) return [];
+  return rules.flatMap((one: unknown, index) => {
+    const at = `${path}.x-kubernetes-validations[${index}]`;
+    return ["rule", "messageExpression"].flatMap((field) => {
+      const text = isObject(one) ? one[field] : undefined;
+      if (text === undefined && field === "messageExpression") return [];
+      if (typeof text !== "string" || text.trim() === "") {
+        return [problem.required(`${at}.${field}`, "is not specified")];
+      }
+      const compiled = RULE_ENVIRONMENT.compile(text);
+      if (compiled.ok) return [];
+      const detail = `compilation failed: ERROR: <input>: ${compiled.message}`;
+      return [problem.invalid(`${at}.${field}`, text, detail)];
+    });
+  });
 }
 
 /** A combination may restrict values of fields that the schema itself has, and nothing more. */
