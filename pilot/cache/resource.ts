@@ -51,7 +51,7 @@ export function encodeResource(input: ResourceInput): EncodedResult {
       type: input.type,
       name: input.name,
       version,
-      ...frame(input, version, encoded.bytes),
+      ...frameResource({ ...input, version }, encoded.bytes),
       origins: input.origins,
       ...(endpoints === undefined ? {} : { endpoints }),
     },
@@ -69,11 +69,11 @@ function discoveredEndpoints(input: ResourceInput): string | undefined {
  * `Resource { version = 1, name = 3, resource = 2 }` as field 2. Its own field 2 is an Any, which is
  * byte for byte what a state-of-the-world response has as field 2.
  */
-function frame(
-  input: ResourceInput,
-  version: string,
+export function frameResource(
+  input: { type: string; name: string; version: string },
   message: Buffer,
 ): Pick<EncodedResource, "deltaField" | "field" | "message"> {
+  const { version } = input;
   const urlSize = Buffer.byteLength(input.type);
   const nameSize = Buffer.byteLength(input.name);
   const anySize = fieldSize(urlSize) + (message.length > 0 ? fieldSize(message.length) : 0);

@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import type { EncodedResource } from "./resource.ts";
 import type { ResourceTable } from "./table.ts";
 
@@ -13,6 +14,7 @@ export interface Frames {
 interface Kept {
   head: number;
   all: Map<Protocol, Frames>;
+  digest?: string;
 }
 
 /**
@@ -24,11 +26,7 @@ export class SharedFrames {
 
   /** Everything in the table, as of now. */
   all(table: ResourceTable, protocol: Protocol): Frames {
-    let kept = this.#kept.get(table);
-    if (kept === undefined || kept.head !== table.head) {
-      kept = { head: table.head, all: new Map() };
-      this.#kept.set(table, kept);
-    }
+    const kept = this.#keptOf(table);
     let frames = kept.all.get(protocol);
     if (frames === undefined) {
       frames = joinFrames([...table.resources()], protocol);
@@ -36,6 +34,27 @@ export class SharedFrames {
     }
     return frames;
   }
+
+  /** A version of the table's content: the same on every replica and after every restart. */
+  digest(table: ResourceTable): string {
+    const kept = this.#keptOf(table);
+    kept.digest ??= digestOf(table.resources());
+    return kept.digest;
+  }
+
+  #keptOf(table: ResourceTable): Kept {
+    let kept = this.#kept.get(table);
+    if (kept === undefined || kept.head !== table.head) {
+      kept = { head: table.head, all: new Map() };
+      this.#kept.set(table, kept);
+    }
+    return kept;
+  }
+}
+
+function digestOf(resources: Iterable<EncodedResource>): string {
+  const lines = [...resources].map(({ name, version }) => `${version} ${name}\n`);
+  return hash("sha256", lines.toSorted().join(""), "base64url").slice(0, 16);
 }
 
 /** The fields of these resources in one piece. */

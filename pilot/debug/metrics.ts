@@ -2,8 +2,9 @@
 
 import { shortName } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
+import type { ProxyView } from "#pilot/cache/view.ts";
 import type { PushReport } from "#pilot/push/pusher.ts";
-import type { Rejection, StreamEvents } from "#pilot/xds/stream.ts";
+import type { Acknowledgement, Rejection, StreamEvents } from "#pilot/xds/stream-events.ts";
 
 /** Seconds; Istio's own bounds (0.1 … 30) and finer ones below them. */
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 3, 5, 10, 20, 30];
@@ -59,7 +60,7 @@ export class Metrics implements StreamEvents {
     add(this.#bytes, name, bytes);
   }
 
-  acked(_type: TypeUrl, afterMs: number): void {
+  acknowledged({ afterMs }: Acknowledgement): void {
     this.#ackTime.observe(afterMs / 1000);
   }
 
@@ -68,7 +69,11 @@ export class Metrics implements StreamEvents {
     add(this.#rejects, shortName(rejection.type) ?? rejection.type, 1);
   }
 
-  converged(afterMs: number): void {
+  recovered(): void {
+    // Rejections are counted, not kept.
+  }
+
+  converged(_view: ProxyView, afterMs: number): void {
     this.#convergence.observe(afterMs / 1000);
   }
 

@@ -9,14 +9,15 @@ import { allServices } from "#pilot/model/push-context.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { Connection } from "#pilot/push/connection.ts";
 import type { Pusher } from "#pilot/push/pusher.ts";
-import type { DiscoveryStream, Rejection } from "#pilot/xds/stream.ts";
+import type { DiscoveryStream } from "#pilot/xds/stream.ts";
+import type { Rejection } from "#pilot/xds/stream-events.ts";
 
 /** What the pages look into. */
 export interface DebugSources {
   pusher: Pusher;
   streams: () => readonly DiscoveryStream[];
   metrics: Metrics;
-  /** The latest rejections, newest last. */
+  /** What proxies refuse now, oldest first. */
   rejections: () => readonly Rejection[];
   /** Problems of objects by themselves. */
   objectProblems: () => readonly Problem[];

@@ -5,6 +5,8 @@ import { WireReader } from "#pilot/proto/reader.ts";
 
 export interface DiscoveryRequest {
   typeUrl: string;
+  /** State of the world only: of the last response that was accepted, on whatever stream. */
+  version: string;
   /** Encoded `Node`; clients send it with the first request only. */
   node?: Buffer;
   /** Of the response that this one answers; empty: it answers none. */
@@ -21,8 +23,26 @@ export interface DiscoveryRequest {
 
 /** Field numbers of DiscoveryRequest and DeltaDiscoveryRequest (envoy/service/discovery/v3). */
 const FIELDS = {
-  sotw: { node: 2, names: 3, typeUrl: 4, nonce: 5, error: 6, unsubscribe: -1, initial: -1 },
-  delta: { node: 1, typeUrl: 2, names: 3, unsubscribe: 4, initial: 5, nonce: 6, error: 7 },
+  sotw: {
+    version: 1,
+    node: 2,
+    names: 3,
+    typeUrl: 4,
+    nonce: 5,
+    error: 6,
+    unsubscribe: -1,
+    initial: -1,
+  },
+  delta: {
+    version: -1,
+    node: 1,
+    typeUrl: 2,
+    names: 3,
+    unsubscribe: 4,
+    initial: 5,
+    nonce: 6,
+    error: 7,
+  },
 } as const;
 
 /** Throws an Error on bytes that aren't such a message. */
@@ -30,6 +50,7 @@ export function parseRequest(protocol: Protocol, bytes: Buffer): DiscoveryReques
   const fields = FIELDS[protocol];
   const request: DiscoveryRequest = {
     typeUrl: "",
+    version: "",
     nonce: "",
     names: [],
     unsubscribe: [],
@@ -42,6 +63,9 @@ export function parseRequest(protocol: Protocol, bytes: Buffer): DiscoveryReques
       case fields.typeUrl * 8 + 2:
         request.typeUrl = reader.string();
         break;
+      case fields.version * 8 + 2:
+        request.version = reader.string();
+        break;
       case fields.node * 8 + 2:
         request.node = Buffer.from(reader.bytes());
         break;
@@ -49,10 +73,10 @@ export function parseRequest(protocol: Protocol, bytes: Buffer): DiscoveryReques
         request.nonce = reader.string();
         break;
       case fields.names * 8 + 2:
-        request.names.push(reader.string());
+        request.names.push(readName(reader));
         break;
       case fields.unsubscribe * 8 + 2:
-        request.unsubscribe.push(reader.string());
+        request.unsubscribe.push(readName(reader));
         break;
       case fields.initial * 8 + 2: {
         const [name, version] = readEntry(reader.nested());
@@ -67,6 +91,15 @@ export function parseRequest(protocol: Protocol, bytes: Buffer): DiscoveryReques
     }
   }
   return request;
+}
+
+/** No resource has a longer name: that of a route is its longest part, a host name of 255 bytes. */
+const MAX_NAME_BYTES = 4096;
+
+function readName(reader: WireReader): string {
+  const bytes = reader.bytes();
+  if (bytes.length > MAX_NAME_BYTES) throw new Error(`a name of ${bytes.length} bytes`);
+  return bytes.toString("utf8");
 }
 
 function readEntry(reader: WireReader): [string, string] {

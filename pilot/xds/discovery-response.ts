@@ -2,10 +2,9 @@
 
 import { fieldSize, putHead } from "#pilot/cache/resource.ts";
 import type { Protocol } from "#pilot/cache/shared-frames.ts";
-import type { TypeUrl } from "#pilot/cache/type-url.ts";
 
 export interface ResponseHead {
-  type: TypeUrl;
+  type: string;
   nonce: string;
   version: string;
   /** Delta only. */

@@ -29,7 +29,8 @@ beforeAll(async () => {
     },
     events: {
       sent: () => undefined,
-      acked: () => undefined,
+      acknowledged: () => undefined,
+      recovered: () => undefined,
       rejected: () => undefined,
       converged: () => undefined,
     },

@@ -3,7 +3,7 @@
 import { startGrpcServer } from "./grpc-server.ts";
 import type { CallHandler, GrpcCall, GrpcServer } from "./grpc-server.ts";
 import { DiscoveryStream } from "./stream.ts";
-import type { StreamEvents } from "./stream.ts";
+import type { StreamEvents } from "./stream-events.ts";
 import { SharedFrames } from "#pilot/cache/shared-frames.ts";
 import type { Protocol } from "#pilot/cache/shared-frames.ts";
 import type { OpenView } from "#pilot/cache/view.ts";

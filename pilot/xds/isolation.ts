@@ -6,10 +6,16 @@
  */
 export class Isolation {
   readonly #groups: string[][] = [];
+  readonly #waiting = new Set<string>();
 
-  /** Resources that wait to be tried again. */
+  /** Groups of resources that wait to be tried again. */
   get size(): number {
     return this.#groups.length;
+  }
+
+  /** Whether a resource is in one of them. */
+  holds(name: string): boolean {
+    return this.#waiting.has(name);
   }
 
   /** Notes what a refused response held; true if it can be divided, false if the culprit is found. */
@@ -17,11 +23,14 @@ export class Isolation {
     if (names.length < 2) return false;
     const middle = Math.ceil(names.length / 2);
     this.#groups.unshift(names.slice(0, middle), names.slice(middle));
+    for (const name of names) this.#waiting.add(name);
     return true;
   }
 
   /** The names to send alone next; undefined when there are none. */
   take(): string[] | undefined {
-    return this.#groups.shift();
+    const group = this.#groups.shift();
+    for (const name of group ?? []) this.#waiting.delete(name);
+    return group;
   }
 }

@@ -2,11 +2,14 @@ import { STATUS } from "./grpc-frames.ts";
 import { parseRequest } from "./discovery-request.ts";
 import type { DiscoveryRequest } from "./discovery-request.ts";
 import { buildResponse } from "./discovery-response.ts";
+import { HeldState } from "./held-state.ts";
+import { noteDeltaInterest, noteSotwInterest } from "./interest.ts";
+import type { AnswerQuestion } from "./question.ts";
 import { PushGate } from "./push-gate.ts";
-import { MAX_NAMES, Subscription } from "./subscription.ts";
+import { Subscription } from "./subscription.ts";
 import type { Outstanding } from "./subscription.ts";
-import type { EncodedResource } from "#pilot/cache/resource.ts";
-import { joinFrames } from "#pilot/cache/shared-frames.ts";
+import { contentVersion, takeLackingContent, takeWholeContent } from "./response-content.ts";
+import type { StreamEvents } from "./stream-events.ts";
 import type { Protocol, SharedFrames } from "#pilot/cache/shared-frames.ts";
 import {
   CLUSTER,
@@ -21,30 +24,14 @@ import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import type { OpenView, ProxyView } from "#pilot/cache/view.ts";
 import { decode } from "#pilot/proto/decode.ts";
 
-/** A client has refused a response; what it had before stays in force there. */
-export interface Rejection {
-  proxyId: string;
-  type: TypeUrl;
-  nonce: string;
-  message: string;
-  resources: readonly EncodedResource[];
-}
-
-/** What the outside hears of streams: metrics, logs, statuses. */
-export interface StreamEvents {
-  sent(type: TypeUrl, bytes: number): void;
-  acked(type: TypeUrl, afterMs: number): void;
-  rejected(rejection: Rejection): void;
-  /** All that a change made necessary is acknowledged, so long after it was noticed. */
-  converged(afterMs: number): void;
-}
-
 export interface StreamOptions {
   protocol: Protocol;
   peer: string;
   openView: OpenView;
   frames: SharedFrames;
   events: StreamEvents;
+  /** Answers requests of types that aren't resources. */
+  answer?: AnswerQuestion;
   log: (line: string) => void;
   /** Milliseconds, monotonic. */
   now: () => number;
@@ -52,8 +39,8 @@ export interface StreamOptions {
   end: (code: number, message: string) => void;
 }
 
-/** Fewer fields than this are sent as they are, more are copied into one piece. */
-const LOOSE_FIELDS = 8;
+/** Clients may name resources that don't exist; more than this many names end the stream. */
+const MAX_NAMES = 100_000;
 
 /**
  * One ADS stream of one proxy, in either variant ("xDS REST and gRPC protocol" in Envoy's docs). It is
@@ -67,6 +54,8 @@ export class DiscoveryStream {
   readonly #options: StreamOptions;
   readonly #subscriptions = new Map<TypeUrl, Subscription>();
   readonly #gate: PushGate;
+  /** Of types whose responses carry everything. */
+  readonly #held = new Map<TypeUrl, HeldState>();
   readonly #ignored = new Set<string>();
   #view: ProxyView | undefined;
   #nonce = 0;
@@ -93,6 +82,7 @@ export class DiscoveryStream {
     let request: DiscoveryRequest;
     try {
       request = parseRequest(this.protocol, bytes);
+      if (this.#answers(request)) return;
       if (this.#view === undefined && !this.#open(request)) return;
     } catch (error) {
       this.#end(STATUS.INVALID_ARGUMENT, `bad request: ${String(error)}`);
@@ -166,6 +156,23 @@ export class DiscoveryStream {
     return opened.ok;
   }
 
+  /** True if the request is a question about this server, which needs no view of the mesh. */
+  #answers(request: DiscoveryRequest): boolean {
+    const { typeUrl, names } = request;
+    const { answer, send } = this.#options;
+    const result = answer?.({ typeUrl, names, peer: this.peer });
+    if (result === undefined) return false;
+    // What acknowledges an answer asks nothing.
+    if (request.nonce !== "") return true;
+    if (!result.ok) this.#end(result.code, result.message);
+    else {
+      const nonce = String(++this.#nonce);
+      const head = { type: typeUrl, nonce, version: nonce, removed: [] };
+      send(buildResponse(this.protocol, result.fields(this.protocol), head));
+    }
+    return true;
+  }
+
   #ignore(typeUrl: string): void {
     if (this.#ignored.has(typeUrl) || this.#ignored.size > 32) return;
     this.#ignored.add(typeUrl);
@@ -189,16 +196,27 @@ export class DiscoveryStream {
   }
 
   #create(type: TypeUrl, request: DiscoveryRequest): Subscription {
-    const admits =
-      type === VIRTUAL_HOST ? (name: string) => this.#admitsVirtualHost(name) : undefined;
     // A reconnected client needs the endpoints of a cluster that it has just got even if it has them.
     if (type === ENDPOINTS)
       for (const name of this.#gate.awaited) request.initialVersions.delete(name);
-    const subscription = new Subscription(type, this.#view?.tables(type) ?? [], {
+    const tables = this.#view?.tables(type) ?? [];
+    const subscription = new Subscription(type, tables, {
       known: request.initialVersions,
-      admits,
+      onRecovered: (rejection) => this.#options.events.recovered(rejection),
+      ...(type === VIRTUAL_HOST ? { admits: (name) => this.#admitsVirtualHost(name) } : {}),
     });
     this.#subscriptions.set(type, subscription);
+    if (this.protocol === "sotw" && ruleOf(type).fullState) {
+      const held = new HeldState();
+      this.#held.set(type, held);
+      // It has come back from another stream, and has all there is.
+      const { frames } = this.#options;
+      const { names, version } = request;
+      if (names.length === 0 && version !== "" && version === contentVersion(tables, frames)) {
+        subscription.assumeAll();
+        held.accept(tables.map((table) => frames.all(table, "sotw").resources));
+      }
+    }
     return subscription;
   }
 
@@ -208,27 +226,14 @@ export class DiscoveryStream {
   }
 
   #subscribe(subscription: Subscription, request: DiscoveryRequest, first: boolean): void {
-    const asked = request.names.filter((name) => name !== "*");
-    const star = asked.length < request.names.length;
-    const names = this.protocol === "sotw" ? new Set(asked) : undefined;
     const added =
-      names === undefined ? asked : asked.filter((name) => !subscription.names.has(name));
-    if (names !== undefined) {
-      subscription.unsubscribe([...subscription.names].filter((name) => !names.has(name)));
-    } else if (request.unsubscribe.length > 0) {
-      if (request.unsubscribe.includes("*")) subscription.unsubscribeAll();
-      subscription.unsubscribe(request.unsubscribe);
-    }
-    const unnamed = first && request.names.length === 0 && ruleOf(subscription.type).wildcard;
-    if (unnamed || (star && (names === undefined || !subscription.wildcard))) {
-      subscription.subscribeAll();
-    }
-    if (added.length === 0) return;
-    subscription.subscribe(added);
+      this.protocol === "sotw"
+        ? noteSotwInterest(subscription, request)
+        : noteDeltaInterest(subscription, request, first);
     if (subscription.names.size > MAX_NAMES) {
       this.#end(STATUS.RESOURCE_EXHAUSTED, `more than ${MAX_NAMES} names of ${subscription.type}`);
     }
-    if (subscription.type === ROUTES) this.#sendVirtualHostsOf(new Set(added));
+    if (added.length > 0 && subscription.type === ROUTES) this.#sendVirtualHostsOf(new Set(added));
   }
 
   #sendVirtualHostsOf(routes: ReadonlySet<string>): void {
@@ -242,23 +247,24 @@ export class DiscoveryStream {
 
   #settle(subscription: Subscription, request: DiscoveryRequest): void {
     const settled = subscription.settle(request.nonce);
-    if (settled === undefined) return;
+    const view = this.#view;
+    if (settled === undefined || view === undefined) return;
     this.#gate.settled(subscription.type, settled, request.error !== undefined);
     const { type } = subscription;
+    const { resources, removed, nonce } = settled;
     if (request.error === undefined) {
-      subscription.ackedNonce = settled.nonce;
-      this.#options.events.acked(type, this.#options.now() - settled.sentAt);
+      subscription.ackedNonce = nonce;
+      subscription.accepted();
+      if (settled.whole !== undefined) this.#held.get(type)?.accept(settled.whole);
+      const afterMs = this.#options.now() - settled.sentAt;
+      this.#options.events.acknowledged({ view, type, resources, removed, afterMs });
       return;
     }
-    // State of the world: a response is all there is, in parts it would take away the rest.
-    if (this.protocol === "delta" && subscription.retry(settled)) return;
-    this.#options.events.rejected({
-      proxyId: this.#view?.proxyId ?? "",
-      type,
-      nonce: settled.nonce,
-      message: request.error.message,
-      resources: settled.resources,
-    });
+    if (subscription.retry(settled)) return;
+    const { message } = request.error;
+    const rejection = { proxyId: view.proxyId, type, nonce, message, resources };
+    subscription.refuse(rejection);
+    this.#options.events.rejected(rejection);
   }
 
   #push(subscription: Subscription, view: ProxyView): void {
@@ -270,69 +276,24 @@ export class DiscoveryStream {
     if (!adds && !removes) return;
     subscription.mustAnswer = false;
     const removed = removes ? subscription.takeRemoved() : [];
-    const { resources, fields } =
-      this.protocol === "sotw" && ruleOf(type).fullState
-        ? this.#fullState(subscription, view)
-        : this.#lacking(subscription);
+    const held = this.#held.get(type);
+    const { protocol } = this;
+    const sources = { tables: view.tables(type), frames: this.#options.frames, protocol };
+    const { resources, fields, version, whole } =
+      held === undefined
+        ? takeLackingContent(subscription, sources)
+        : takeWholeContent(subscription, held, sources);
     const nonce = String(++this.#nonce);
-    const version = view
-      .tables(type)
-      .map((table) => table.head)
-      .join(".");
-    const parts = buildResponse(this.protocol, fields, { type, nonce, version, removed });
-    const sent: Outstanding = { nonce, sentAt: this.#options.now(), resources, removed };
+    const parts = buildResponse(protocol, fields, { type, nonce, version, removed });
+    const sentAt = this.#options.now();
+    const sent: Outstanding = { nonce, sentAt, resources, removed, ...(whole && { whole }) };
     subscription.outstanding = sent;
     subscription.sentNonce = nonce;
+    subscription.lastSentAt = sentAt;
     this.#gate.sent(type, sent);
-    this.#options.events.sent(
-      type,
-      parts.reduce((sum, part) => sum + part.length, 0),
-    );
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#options.events.sent(type, bytes);
     this.#options.send(parts);
-  }
-
-  #lacking(subscription: Subscription): { resources: EncodedResource[]; fields: Buffer[] } {
-    const { protocol } = this;
-    const suspects = subscription.takeSuspects();
-    if (suspects !== undefined) {
-      return { resources: suspects, fields: suspects.map((one) => one.deltaField) };
-    }
-    const whole = subscription
-      .takeWholeTables()
-      .map((table) => this.#options.frames.all(table, protocol));
-    const rest = subscription.takeLacking();
-    const loose =
-      rest.length > LOOSE_FIELDS
-        ? [joinFrames(rest, protocol).bytes]
-        : rest.map((one) => (protocol === "delta" ? one.deltaField : one.field));
-    return {
-      resources:
-        whole.length === 0 ? rest : [...whole.flatMap((frames) => frames.resources), ...rest],
-      fields: [...whole.map((frames) => frames.bytes), ...loose],
-    };
-  }
-
-  /** Everything, with removed resources as long as their turn has not come; tells what is new. */
-  #fullState(
-    subscription: Subscription,
-    view: ProxyView,
-  ): { resources: EncodedResource[]; fields: Buffer[] } {
-    const changed = subscription.takeLacking();
-    const tables = view.tables(subscription.type);
-    const kept = [...subscription.removed].flatMap((name) =>
-      tables.flatMap((table) => table.lastOf(name) ?? []),
-    );
-    if (subscription.wildcard) {
-      const frames = tables.map((table) => this.#options.frames.all(table, "sotw"));
-      return {
-        resources: changed,
-        fields: [...frames.map((one) => one.bytes), ...kept.map((resource) => resource.field)],
-      };
-    }
-    const resources = tables.flatMap((table) =>
-      [...table.resources()].filter((resource) => subscription.wants(resource.name)),
-    );
-    return { resources: changed, fields: resources.map((resource) => resource.field) };
   }
 
   #noteConvergence(): void {
@@ -340,7 +301,8 @@ export class DiscoveryStream {
     for (const { outstanding, hasMore, removed } of this.#subscriptions.values()) {
       if (outstanding !== undefined || hasMore || removed.size > 0) return;
     }
-    this.#options.events.converged(this.#options.now() - this.#dirtySince);
+    const afterMs = this.#options.now() - this.#dirtySince;
+    if (this.#view !== undefined) this.#options.events.converged(this.#view, afterMs);
     this.#dirtySince = undefined;
   }
 }

@@ -1,4 +1,6 @@
+import type { WholeState } from "./held-state.ts";
 import { Isolation } from "./isolation.ts";
+import type { Rejection } from "./stream-events.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
 import type { ResourceTable, TableReader } from "#pilot/cache/table.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
@@ -9,10 +11,21 @@ export interface Outstanding {
   sentAt: number;
   resources: readonly EncodedResource[];
   removed: readonly string[];
+  /** State of the world, where a response carries everything: all that the client then holds. */
+  whole?: WholeState;
 }
 
-/** Clients may name resources that don't exist; more than this many names end the stream. */
-export const MAX_NAMES = 100_000;
+export interface SubscriptionOptions {
+  /** What a reconnected client has, by name. */
+  known: Map<string, string>;
+  /** Whether a resource that exists belongs to this stream at all. */
+  admits?: (name: string) => boolean;
+  /** A refusal is history: the resource is sent anew, gone, or no longer wanted. */
+  onRecovered?: (rejection: Rejection) => void;
+}
+
+/** `error`: something is refused; `stale`: something is on its way or will be. */
+export type SyncState = "not-sent" | "synced" | "stale" | "error";
 
 /**
  * What one stream wants of one type and what of that it still lacks. Content is not kept: positions
@@ -21,31 +34,36 @@ export const MAX_NAMES = 100_000;
 export class Subscription implements TableReader {
   readonly type: TypeUrl;
   wildcard = false;
+  /** State of the world: none at all no longer means everything. */
+  everNamed = false;
   readonly names = new Set<string>();
   outstanding: Outstanding | undefined;
   /** The last response that was accepted, and the last that was sent (for syncz). */
   ackedNonce = "";
   sentNonce = "";
+  /** Milliseconds on the stream's clock. */
+  lastSentAt: number | undefined;
   /** The first request gets an answer even if there is nothing to say. */
   mustAnswer: boolean;
-  /** Whether a resource that exists belongs to this stream at all. */
   readonly #admits: (name: string) => boolean;
+  readonly #onRecovered: (rejection: Rejection) => void;
   readonly #isolation = new Isolation();
   readonly #cursors = new Map<ResourceTable, number>();
   readonly #lacking = new Set<string>();
   readonly #removed = new Set<string>();
   /** What a reconnected client has, for names that this stream hasn't looked at yet. */
   readonly #known: Map<string, string>;
+  readonly #reconnected: boolean;
+  /** By resource; the empty name stands for a response that no resource is to blame for. */
+  readonly #refused = new Map<string, Rejection>();
 
-  constructor(
-    type: TypeUrl,
-    tables: readonly ResourceTable[],
-    options: { known: Map<string, string>; admits?: (name: string) => boolean },
-  ) {
+  constructor(type: TypeUrl, tables: readonly ResourceTable[], options: SubscriptionOptions) {
     this.type = type;
     this.#known = options.known;
-    this.mustAnswer = options.known.size === 0;
+    this.#reconnected = options.known.size > 0;
+    this.mustAnswer = !this.#reconnected;
     this.#admits = options.admits ?? (() => true);
+    this.#onRecovered = options.onRecovered ?? (() => undefined);
     for (const table of tables) this.#join(table);
   }
 
@@ -53,6 +71,22 @@ export class Subscription implements TableReader {
   close(): void {
     for (const table of this.#cursors.keys()) table.readers.delete(this);
     this.#cursors.clear();
+    for (const name of this.#refused.keys()) this.#forgive(name);
+  }
+
+  get state(): SyncState {
+    if (this.#refused.size > 0) return "error";
+    if (this.outstanding !== undefined || this.hasMore || this.#removed.size > 0) return "stale";
+    return this.sentNonce !== "" || this.#reconnected ? "synced" : "not-sent";
+  }
+
+  /** What the client refuses now. */
+  get refusals(): Iterable<Rejection> {
+    return this.#refused.values();
+  }
+
+  get hasRefusals(): boolean {
+    return this.#refused.size > 0;
   }
 
   /** Names waiting to be sent. */
@@ -88,6 +122,22 @@ export class Subscription implements TableReader {
     });
   }
 
+  /** The culprit of a response, or the response itself, stays refused until something changes. */
+  refuse(rejection: Rejection): void {
+    this.#refused.set(rejection.resources[0]?.name ?? "", rejection);
+  }
+
+  /** A response was accepted: whatever the client found wrong with none in particular is over. */
+  accepted(): void {
+    this.#forgive("");
+  }
+
+  /** Whether the client has refused, or not yet been shown, this content. */
+  isDoubtful({ name, version }: EncodedResource): boolean {
+    if (this.#lacking.has(name) || this.#isolation.holds(name)) return true;
+    return this.#refused.get(name)?.resources.some((one) => one.version === version) ?? false;
+  }
+
   /** How far this stream has come in a table; what lies before can be forgotten. */
   positionIn(table: ResourceTable): number | undefined {
     return this.#cursors.get(table);
@@ -110,7 +160,16 @@ export class Subscription implements TableReader {
 
   unsubscribeAll(): void {
     this.wildcard = false;
-    for (const name of this.#lacking) if (!this.names.has(name)) this.#lacking.delete(name);
+    for (const name of [...this.#lacking, ...this.#removed]) {
+      if (!this.names.has(name)) this.#forget(name);
+    }
+    for (const name of this.#refused.keys()) if (!this.names.has(name)) this.#forgive(name);
+  }
+
+  /** A client that reconnects has everything that exists, as it is now. */
+  assumeAll(): void {
+    this.wildcard = true;
+    this.mustAnswer = false;
   }
 
   /** A name that is wanted already is sent again: the client has lost it. */
@@ -124,12 +183,24 @@ export class Subscription implements TableReader {
     }
   }
 
+  /**
+   * A name that everything includes is sent once more, or told to be gone: its client can't know
+   * which ("xDS REST and gRPC protocol", Unsubscribing From Resources).
+   */
   unsubscribe(names: readonly string[]): void {
     for (const name of names) {
+      if (!this.names.delete(name)) continue;
+      if (!this.wildcard) this.#forget(name);
+      else if (this.#find(name) === undefined) this.#drop(name);
+      else this.#lacking.add(name);
+    }
+  }
+
+  /** The same where each response carries all that is wanted. */
+  forgetNames(names: readonly string[]): void {
+    for (const name of names) {
       this.names.delete(name);
-      if (this.wildcard) continue;
-      this.#lacking.delete(name);
-      this.#removed.delete(name);
+      if (!this.wildcard) this.#forget(name);
     }
   }
 
@@ -170,6 +241,7 @@ export class Subscription implements TableReader {
       const resource = this.#find(name);
       if (resource !== undefined) resources.push(resource);
     }
+    for (const name of this.#refused.keys()) if (this.#lacking.has(name)) this.#forgive(name);
     this.#lacking.clear();
     return resources;
   }
@@ -186,6 +258,8 @@ export class Subscription implements TableReader {
     for (const table of this.#cursors.keys()) {
       if (table.size === 0 || this.#lacking.size < table.size) continue;
       if (!this.#lacksAll(table)) continue;
+      for (const name of this.#refused.keys())
+        if (table.get(name) !== undefined) this.#forgive(name);
       for (const resource of table.resources()) this.#lacking.delete(resource.name);
       whole.push(table);
     }
@@ -231,6 +305,20 @@ export class Subscription implements TableReader {
   #drop(name: string): void {
     this.#lacking.delete(name);
     this.#removed.add(name);
+    this.#forgive(name);
+  }
+
+  #forget(name: string): void {
+    this.#lacking.delete(name);
+    this.#removed.delete(name);
+    this.#forgive(name);
+  }
+
+  #forgive(name: string): void {
+    const rejection = this.#refused.get(name);
+    if (rejection === undefined) return;
+    this.#refused.delete(name);
+    this.#onRecovered(rejection);
   }
 
   /** The proxy has come into another class: what differs between the tables is what it lacks. */

@@ -6,7 +6,7 @@ import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
 import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
-import type { Rejection } from "#pilot/xds/stream.ts";
+import type { Rejection } from "#pilot/xds/stream-events.ts";
 
 export interface PilotWorld {
   readonly server: DiscoveryServer;
@@ -45,7 +45,8 @@ export async function startPilot(yaml = ""): Promise<PilotWorld> {
     openView: (node, options) => pusher.open(node, options),
     events: {
       sent: () => undefined,
-      acked: () => undefined,
+      acknowledged: () => undefined,
+      recovered: () => undefined,
       converged: () => undefined,
       rejected: (rejection) => rejections.push(rejection),
     },

@@ -17,7 +17,7 @@ import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import { decode } from "#pilot/proto/decode.ts";
 import { encode } from "#pilot/proto/encode.ts";
 import { DiscoveryStream } from "#pilot/xds/stream.ts";
-import type { Rejection } from "#pilot/xds/stream.ts";
+import type { Acknowledgement, Rejection } from "#pilot/xds/stream-events.ts";
 
 export interface Answer {
   type: TypeUrl;
@@ -73,7 +73,9 @@ function messageFor(type: TypeUrl, name: string, content: string): object {
 export class StreamHarness {
   readonly tables = new Map(PUSH_ORDER.map((type) => [type, [new ResourceTable(type)]]));
   readonly answers: Answer[] = [];
+  readonly acknowledged: Acknowledgement[] = [];
   readonly rejections: Rejection[] = [];
+  readonly recovered: Rejection[] = [];
   readonly ends: { code: number; message: string }[] = [];
   readonly stream: DiscoveryStream;
   readonly #protocol: Protocol;
@@ -103,7 +105,8 @@ export class StreamHarness {
       },
       events: {
         sent: () => undefined,
-        acked: () => undefined,
+        acknowledged: (answer) => this.acknowledged.push(answer),
+        recovered: (rejection) => this.recovered.push(rejection),
         converged: () => undefined,
         rejected: (rejection) => this.rejections.push(rejection),
       },
