@@ -10,6 +10,7 @@ import {
   VIRTUAL_HOST,
 } from "#pilot/cache/type-url.ts";
 import { StreamHarness, resource } from "./testing/stream-harness.ts";
+import type { RawResponse } from "./testing/stream-harness.ts";
 
 const cds = (name: string, content = "") => resource(CLUSTER, name, content);
 const eds = (name: string, content = "") => resource(ENDPOINTS, name, content);
@@ -109,8 +110,83 @@ describe.each<Protocol>(["delta", "sotw"])("a %s stream", (protocol) => {
     expect(harness.rejections).toMatchObject([
       { proxyId: "proxy", type: ROUTES, message: "wrong", resources: [{ name: "r" }] },
     ]);
+    expect(harness.recovered).toEqual([]);
     harness.change({ put: [rds("r", "good")] });
     expect(harness.ack(all(["r"])).names).toEqual(["r"]);
+    expect(harness.recovered).toEqual(harness.rejections);
+  });
+
+  test.each<[string, (harness: StreamHarness) => void]>([
+    ["the resource goes", (harness) => harness.change({ remove: [[ROUTES, "r"]] })],
+    [
+      "the client wants it no longer",
+      (harness) => harness.ask({ type: ROUTES, names: all(["s"]), unsubscribe: ["r"], node: null }),
+    ],
+    ["the client goes", (harness) => harness.stream.onEnd()],
+  ])("forgets a rejection when %s", (_, happen) => {
+    const harness = configured(protocol);
+    harness.change({ put: [rds("r", "bad")] });
+    const [bad] = harness.answers.splice(0);
+    harness.ask({ type: ROUTES, nonce: bad!.nonce, names: all(["r"]), error: "wrong", node: null });
+    expect(harness.stream.subscriptions.get(ROUTES)?.state).toBe("error");
+    happen(harness);
+    expect(harness.recovered).toEqual(harness.rejections);
+    expect(harness.recovered).toHaveLength(1);
+  });
+
+  test("tells what is acknowledged, with the objects behind it", () => {
+    const harness = configured(protocol);
+    harness.acknowledged.length = 0;
+    harness.nowMs = 100;
+    harness.change({ put: [eds("a", "2")] });
+    harness.nowMs = 130;
+    harness.ack(all(["a", "b"]));
+    expect(harness.acknowledged).toMatchObject([
+      { type: ENDPOINTS, resources: [{ name: "a", origins: [] }], removed: [], afterMs: 30 },
+    ]);
+  });
+
+  test("takes * for everything, until it is given up", () => {
+    const harness = new StreamHarness(protocol);
+    harness.table(CLUSTER).apply([cds("a"), cds("b")]);
+    harness.ask({ type: CLUSTER, names: ["*", "b"] });
+    expect(harness.ack(all(["*", "b"])).names).toEqual(["a", "b"]);
+    const later =
+      protocol === "sotw" ? { names: ["b"], nonce: "1" } : { names: [], unsubscribe: ["*"] };
+    harness.ask({ type: CLUSTER, node: null, ...later });
+    harness.change({ put: [cds("a", "2")] });
+    expect(harness.answers).toEqual([]);
+    harness.change({ put: [cds("b", "2")] });
+    expect(harness.ack(all(["b"])).names).toEqual(["b"]);
+  });
+
+  test("wants names only when the first request has some", () => {
+    const harness = new StreamHarness(protocol);
+    harness.table(CLUSTER).apply([cds("a"), cds("b")]);
+    harness.ask({ type: CLUSTER, names: ["a"] });
+    expect(harness.ack(all(["a"])).names).toEqual(["a"]);
+    harness.ask({ type: CLUSTER, names: [], unsubscribe: ["a"], node: null, nonce: "1" });
+    harness.change({ put: [cds("a", "2"), cds("b", "2")] });
+    expect(harness.answers).toEqual([]);
+  });
+
+  test("ends at more names, and longer ones, than there can be", () => {
+    const many = new StreamHarness(protocol);
+    many.ask({ type: ROUTES, names: Array.from({ length: 100_001 }, (_, index) => `${index}`) });
+    expect(many.ends).toMatchObject([{ code: 8 }]);
+    const long = new StreamHarness(protocol);
+    long.ask({ type: ROUTES, names: ["x".repeat(5000)] });
+    expect(long.ends).toMatchObject([{ code: 3 }]);
+  });
+
+  test("answers questions about the server without a node, once each", () => {
+    const harness = new StreamHarness(protocol);
+    const type = "istio.io/debug" as typeof CLUSTER;
+    harness.ask({ type, names: ["syncz"], node: null });
+    harness.ask({ type, names: ["syncz"], node: null, nonce: harness.answers[0]!.nonce });
+    expect(harness.answers).toMatchObject([{ type }]);
+    harness.ask({ type, names: ["no"], node: null });
+    expect(harness.ends).toEqual([{ code: 5, message: "no" }]);
   });
 
   test("sends routes only after the clusters they may name are ready", () => {
@@ -209,7 +285,86 @@ describe.each<Protocol>(["delta", "sotw"])("a %s stream", (protocol) => {
   });
 });
 
+describe("a state-of-the-world stream", () => {
+  const letters = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+  test("gives the others to a new client of which one cluster is refused", () => {
+    const harness = new StreamHarness("sotw");
+    harness.table(CLUSTER).apply(letters.map((name) => cds(name)));
+    harness.ask({ type: CLUSTER });
+    const accepted = harness.answerAll(({ names }) => names.includes("f"));
+    expect(accepted.at(-1)).toEqual(letters.filter((name) => name !== "f"));
+    expect(harness.rejections).toMatchObject([{ type: CLUSTER, resources: [{ name: "f" }] }]);
+    harness.change({ put: [cds("a", "2")] });
+    expect(harness.ack().names).toEqual(letters.filter((name) => name !== "f"));
+    harness.change({ put: [cds("f", "mended")] });
+    expect(harness.ack().names).toEqual(letters);
+    expect(harness.recovered).toEqual(harness.rejections);
+  });
+
+  test("keeps the accepted form of a refused cluster in every response", () => {
+    const harness = new StreamHarness("sotw");
+    harness.table(CLUSTER).apply(letters.map((name) => cds(name)));
+    harness.ask({ type: CLUSTER });
+    harness.ack();
+    const contents: string[][] = [];
+    harness.onResponse = (response) => contents.push(altNamesOf(response));
+    harness.change({ put: letters.map((name) => cds(name, "2")) });
+    const isBad = () => contents.shift()?.[5] === "2";
+    const accepted = harness.answerAll(isBad);
+    expect(accepted.every((names) => names.length === letters.length)).toBe(true);
+    harness.change({ put: [cds("a", "3")] });
+    expect(contents).toEqual([["3", "2", "2", "2", "2", "", "2", "2"]]);
+  });
+
+  test("brings refused endpoints in parts as well", () => {
+    const harness = new StreamHarness("sotw");
+    harness.table(ENDPOINTS).apply(letters.map((name) => eds(name)));
+    harness.ask({ type: ENDPOINTS, names: letters });
+    const accepted = harness.answerAll(({ names }) => names.includes("c"), letters);
+    expect(accepted.flat().toSorted()).toEqual(letters.filter((name) => name !== "c"));
+    expect(harness.rejections).toMatchObject([{ resources: [{ name: "c" }] }]);
+  });
+
+  test("sends nothing again to a client that comes back with all of it, from any replica", () => {
+    const first = new StreamHarness("sotw");
+    first.table(CLUSTER).apply([cds("a"), cds("b")]);
+    first.ask({ type: CLUSTER });
+    const { version } = first.ack();
+    const second = new StreamHarness("sotw");
+    second.table(CLUSTER).apply([cds("b")]);
+    second.table(CLUSTER).apply([cds("a")]);
+    second.ask({ type: CLUSTER, version });
+    expect(second.answers).toEqual([]);
+    expect(second.stream.subscriptions.get(CLUSTER)?.state).toBe("synced");
+    second.change({ put: [cds("a", "2")] });
+    expect(second.ack().names).toEqual(["a", "b"]);
+    const third = new StreamHarness("sotw");
+    third.table(CLUSTER).apply([cds("a"), cds("b", "2")]);
+    third.ask({ type: CLUSTER, version });
+    expect(third.ack().names).toEqual(["a", "b"]);
+  });
+});
+
+function altNamesOf({ resources = [] }: RawResponse): string[] {
+  return resources
+    .toSorted((left, right) => (String(left["name"]) < String(right["name"]) ? -1 : 1))
+    .map((one) => String(one["altStatName"] ?? ""));
+}
+
 describe("a delta stream", () => {
+  test("says of a name that it unsubscribes whether everything includes it", () => {
+    const harness = new StreamHarness("delta");
+    harness.table(CLUSTER).apply([cds("a")]);
+    harness.ask({ type: CLUSTER, names: ["*", "a", "gone"] });
+    expect(harness.ack()).toMatchObject({ names: ["a"], removed: ["gone"] });
+    harness.nowMs = 2000;
+    harness.stream.tick();
+    harness.ask({ type: CLUSTER, unsubscribe: ["a", "gone"], node: null });
+    expect(harness.ack()).toMatchObject({ names: ["a"], removed: [] });
+    expect(harness.ack()).toMatchObject({ names: [], removed: ["gone"] });
+  });
+
   test("sends nothing again that a reconnected client has", () => {
     const harness = new StreamHarness("delta");
     const [a, b] = [cds("a"), cds("b", "new")];

@@ -273,9 +273,10 @@ export class DiscoveryStream {
     if (adds && !this.#gate.mayAdd(type)) return;
     const alone = type !== CLUSTER || !adds;
     const removes = subscription.removed.size > 0 && alone && this.#gate.mayRemove(type);
-    if (!adds && !removes) return;
+    if (!adds && !removes && !subscription.hasAbsent) return;
     subscription.mustAnswer = false;
-    const removed = removes ? subscription.takeRemoved() : [];
+    const absent = subscription.takeAbsent();
+    const removed = removes ? [...subscription.takeRemoved(), ...absent] : absent;
     const held = this.#held.get(type);
     const { protocol } = this;
     const sources = { tables: view.tables(type), frames: this.#options.frames, protocol };

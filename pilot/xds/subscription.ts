@@ -51,9 +51,11 @@ export class Subscription implements TableReader {
   readonly #cursors = new Map<ResourceTable, number>();
   readonly #lacking = new Set<string>();
   readonly #removed = new Set<string>();
+  /** Asked for, never there: that can be told whatever else is on its way. */
+  readonly #absent = new Set<string>();
   /** What a reconnected client has, for names that this stream hasn't looked at yet. */
   readonly #known: Map<string, string>;
-  readonly #reconnected: boolean;
+  #reconnected: boolean;
   /** By resource; the empty name stands for a response that no resource is to blame for. */
   readonly #refused = new Map<string, Rejection>();
 
@@ -170,6 +172,7 @@ export class Subscription implements TableReader {
   assumeAll(): void {
     this.wildcard = true;
     this.mustAnswer = false;
+    this.#reconnected = true;
   }
 
   /** A name that is wanted already is sent again: the client has lost it. */
@@ -179,7 +182,8 @@ export class Subscription implements TableReader {
       // Tables keep one string a name; a copy for each stream would be the largest part of it.
       this.names.add(resource?.name ?? name);
       if (resource !== undefined) this.#lack(resource);
-      else this.#drop(name);
+      else if (this.#known.has(name)) this.#drop(name);
+      else this.#absent.add(name);
     }
   }
 
@@ -252,6 +256,17 @@ export class Subscription implements TableReader {
     return names;
   }
 
+  /** Whether the client must be told of names that don't exist. */
+  get hasAbsent(): boolean {
+    return this.#absent.size > 0;
+  }
+
+  takeAbsent(): string[] {
+    const names = [...this.#absent].filter((name) => this.#find(name) === undefined);
+    this.#absent.clear();
+    return names;
+  }
+
   /** The tables of which every resource is lacking; their content then counts as sent. */
   takeWholeTables(): ResourceTable[] {
     const whole: ResourceTable[] = [];
@@ -309,6 +324,7 @@ export class Subscription implements TableReader {
   }
 
   #forget(name: string): void {
+    this.#absent.delete(name);
     this.#lacking.delete(name);
     this.#removed.delete(name);
     this.#forgive(name);

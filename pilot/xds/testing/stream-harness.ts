@@ -16,6 +16,8 @@ import {
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import { decode } from "#pilot/proto/decode.ts";
 import { encode } from "#pilot/proto/encode.ts";
+import type { JsonObject } from "#pilot/proto/json.ts";
+import { answerWith } from "#pilot/xds/question.ts";
 import { DiscoveryStream } from "#pilot/xds/stream.ts";
 import type { Acknowledgement, Rejection } from "#pilot/xds/stream-events.ts";
 
@@ -25,6 +27,15 @@ export interface Answer {
   /** Names of the resources, sorted. */
   names: string[];
   removed: string[];
+  version: string;
+}
+
+export interface RawResponse {
+  typeUrl: TypeUrl;
+  nonce: string;
+  versionInfo?: string;
+  resources?: JsonObject[];
+  removedResources?: string[];
 }
 
 export interface Ask {
@@ -32,6 +43,8 @@ export interface Ask {
   names?: string[];
   unsubscribe?: string[];
   initial?: Record<string, string>;
+  /** State of the world: the last version that was accepted. */
+  version?: string;
   nonce?: string;
   error?: string;
   node?: object | null;
@@ -80,6 +93,7 @@ export class StreamHarness {
   readonly stream: DiscoveryStream;
   readonly #protocol: Protocol;
   #change: () => void = () => undefined;
+  onResponse: (response: RawResponse) => void = () => undefined;
   nowMs = 0;
   closed = false;
 
@@ -109,6 +123,11 @@ export class StreamHarness {
         recovered: (rejection) => this.recovered.push(rejection),
         converged: () => undefined,
         rejected: (rejection) => this.rejections.push(rejection),
+      },
+      answer: ({ typeUrl, names }) => {
+        if (typeUrl !== "istio.io/debug") return undefined;
+        if (names.includes("no")) return { ok: false, code: 5, message: "no" };
+        return answerWith([{ name: "", typeUrl, bytes: Buffer.from("{}") }]);
       },
       log: () => undefined,
       now: () => this.nowMs,
@@ -142,7 +161,7 @@ export class StreamHarness {
     };
     const request =
       this.#protocol === "sotw"
-        ? { ...shared, resourceNames: ask.names ?? [] }
+        ? { ...shared, resourceNames: ask.names ?? [], versionInfo: ask.version ?? "" }
         : {
             ...shared,
             resourceNamesSubscribe: ask.names ?? [],
@@ -163,22 +182,37 @@ export class StreamHarness {
     return answer;
   }
 
+  /** Answers everything, refusing what holds one of these; the names that were accepted, in turn. */
+  answerAll(isBad: (answer: Answer) => boolean, names: string[] = []): string[][] {
+    const accepted: string[][] = [];
+    for (let count = 0; this.answers.length > 0; count++) {
+      if (count > 100) throw new Error("no end of responses");
+      const answer = this.answers.shift()!;
+      const bad = isBad(answer);
+      if (!bad) accepted.push(answer.names);
+      const { type, nonce } = answer;
+      this.ask({ type, nonce, names, node: null, ...(bad ? { error: "bad" } : {}) });
+    }
+    return accepted;
+  }
+
   #read(bytes: Buffer): Answer {
     const delta = this.#protocol === "delta";
     const message = decode(
       `envoy.service.discovery.v3.${delta ? "Delta" : ""}DiscoveryResponse`,
       bytes,
-    ) as unknown as {
-      typeUrl: TypeUrl;
-      nonce: string;
-      resources?: { name?: string; clusterName?: string }[];
-      removedResources?: string[];
-    };
+    ) as unknown as RawResponse;
+    this.onResponse(message);
     return {
       type: message.typeUrl,
       nonce: message.nonce,
-      names: (message.resources ?? []).map((one) => one.name ?? one.clusterName ?? "").toSorted(),
+      names: (message.resources ?? []).map(nameOf).toSorted(),
       removed: (message.removedResources ?? []).toSorted(),
+      version: message.versionInfo ?? "",
     };
   }
+}
+
+function nameOf(resource: JsonObject): string {
+  return String(resource["name"] ?? resource["clusterName"] ?? "");
 }
