@@ -1,7 +1,10 @@
 /** Typed names of the resources that Lateen's own components read and write. */
 
 import type { KubeObject, AnyObject } from "./meta.ts";
-import type { MutatingWebhookConfiguration } from "./generated/admissionregistration-v1.ts";
+import type {
+  MutatingWebhookConfiguration,
+  ValidatingWebhookConfiguration,
+} from "./generated/admissionregistration-v1.ts";
 import type { CustomResourceDefinition } from "./generated/apiextensions-v1.ts";
 import type { Deployment, ReplicaSet } from "./generated/apps-v1.ts";
 import type { Lease } from "./generated/coordination-v1.ts";
@@ -98,6 +101,14 @@ export const MUTATING_WEBHOOKS: Resource<MutatingWebhookConfiguration> = {
   version: "v1",
   plural: "mutatingwebhookconfigurations",
   kind: "MutatingWebhookConfiguration",
+  namespaced: false,
+};
+
+export const VALIDATING_WEBHOOKS: Resource<ValidatingWebhookConfiguration> = {
+  group: "admissionregistration.k8s.io",
+  version: "v1",
+  plural: "validatingwebhookconfigurations",
+  kind: "ValidatingWebhookConfiguration",
   namespaced: false,
 };
 

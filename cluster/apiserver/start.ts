@@ -9,6 +9,7 @@ import { DEFAULT_TOLERATION_SECONDS } from "./admission/default-tolerations.ts";
 import { MUTATING_WEBHOOKS_ADMISSION } from "./admission/mutating-webhooks.ts";
 import { NAMESPACE_LIFECYCLE } from "./admission/namespace-lifecycle.ts";
 import { SERVICE_ACCOUNT } from "./admission/service-account.ts";
+import { VALIDATING_WEBHOOKS_ADMISSION } from "./admission/validating-webhooks.ts";
 import { createServiceAllocator } from "./allocation/service-allocator.ts";
 import type { Authenticator } from "./auth/authenticate.ts";
 import { createToken } from "./auth/token-request.ts";
@@ -40,6 +41,7 @@ const ADMISSION = [
   DEFAULT_INGRESS_CLASS,
   CUSTOM_RESOURCE_DEFINITION,
   MUTATING_WEBHOOKS_ADMISSION,
+  VALIDATING_WEBHOOKS_ADMISSION,
 ];
 
 /**

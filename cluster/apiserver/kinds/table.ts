@@ -24,7 +24,7 @@ import {
   CUSTOM_RESOURCE_DEFINITION_COLUMNS,
   CUSTOM_RESOURCE_DEFINITION_STRATEGY,
 } from "./extensions/custom-resource-definition.ts";
-import { MUTATING_WEBHOOK_STRATEGY, WEBHOOK_COLUMNS } from "./extensions/webhooks.ts";
+import { WEBHOOK_STRATEGY, WEBHOOK_COLUMNS } from "./extensions/webhooks.ts";
 import type { Kind } from "./kind.ts";
 import { ENDPOINT_SLICE_COLUMNS, ENDPOINT_SLICE_STRATEGY } from "./networking/endpoint-slice.ts";
 import { INGRESS_CLASS_COLUMNS, INGRESS_CLASS_STRATEGY } from "./networking/ingress-class.ts";
@@ -173,7 +173,17 @@ export const BUILT_IN_KINDS: readonly Kind[] = [
     version: "v1",
     kind: "MutatingWebhookConfiguration",
     categories: ["api-extensions"],
-    strategy: MUTATING_WEBHOOK_STRATEGY,
+    strategy: WEBHOOK_STRATEGY,
+    columns: WEBHOOK_COLUMNS,
+  }),
+  builtIn({
+    ...cluster,
+    ...withGeneration,
+    group: "admissionregistration.k8s.io",
+    version: "v1",
+    kind: "ValidatingWebhookConfiguration",
+    categories: ["api-extensions"],
+    strategy: WEBHOOK_STRATEGY,
     columns: WEBHOOK_COLUMNS,
   }),
   builtIn({

@@ -232,7 +232,8 @@ describe("MutatingWebhookConfigurations", () => {
     [{ clientConfig: {} }, "exactly one of url or service is required"],
     [{ clientConfig: { url: "http://example.org" } }, "must be a URL that begins with https://"],
     [{ sideEffects: "Some" }, 'Unsupported value: "Some"'],
-    [{ matchConditions: [{ name: "a", expression: "true" }] }, "evaluates no CEL"],
+    [{ matchConditions: [{ name: "a", expression: "1 +" }] }, "compilation failed"],
+    [{ matchConditions: [{ name: "a", expression: "authorizer.group('')" }] }, "Unknown variable"],
     [{ rules: [{ ...webhook.rules[0], operations: ["READ"] }] }, 'Unsupported value: "READ"'],
   ])("with %j are refused", (change, expected) => {
     const given = { ...named("a"), webhooks: [{ ...webhook, ...change }] };

@@ -24,10 +24,13 @@ export interface AdmissionRequest {
   readonly signal: AbortSignal;
 }
 
-/** One step of admission; throws a StatusError to refuse the request. */
+/** One step of admission; both ways throw a StatusError to refuse the request. */
 export interface AdmissionPlugin {
   readonly name: string;
-  admit(request: AdmissionRequest, context: RegistryContext): Promise<void> | void;
+  /** Before the object is checked; may change it. */
+  admit?(request: AdmissionRequest, context: RegistryContext): Promise<void> | void;
+  /** When the object is what will be stored; must not change it. */
+  validate?(request: AdmissionRequest, context: RegistryContext): Promise<void> | void;
 }
 
 /**

@@ -99,7 +99,8 @@ async function admitDeletion(
   const common = { kind, namespace, name, subresource: "", user, dryRun, warnings, signal };
   const object = old as KubeObject;
   const admission: AdmissionRequest = { ...common, operation: "DELETE", object, old };
-  for (const plugin of context.admission) await plugin.admit(admission, context);
+  for (const plugin of context.admission) await plugin.admit?.(admission, context);
+  for (const plugin of context.admission) await plugin.validate?.(admission, context);
 }
 
 function checkPreconditions(kind: Kind, old: Readonly<KubeObject>, options: DeleteOptions): void {

@@ -52,11 +52,12 @@ export async function createObject(
     operation: "create",
     subresource: "",
   });
-  const admitted = await admit(context, request, { operation: "CREATE", object });
+  const admission = await admit(context, request, { operation: "CREATE", object });
+  const { metadata } = admission.object;
   for (let attempt = 1; ; attempt++) {
-    if (generated) admitted.metadata.name = generateName(admitted.metadata.generateName ?? "");
-    const name = admitted.metadata.name ?? "";
-    const result = await allocateAndStore(context, request, admitted, undefined);
+    if (generated) metadata.name = generateName(metadata.generateName ?? "");
+    const name = metadata.name ?? "";
+    const result = await allocateAndStore(context, request, admission, undefined);
     if (result !== undefined) return result;
     if (!generated || attempt === MAX_ATTEMPTS) throw alreadyExists(kind, name);
   }
@@ -88,11 +89,12 @@ export async function updateObject(
       operation: "update",
       subresource: request.subresource,
     });
-    const admitted = await admit(context, request, { operation: "UPDATE", object: scoped, old });
+    const admission = await admit(context, request, { operation: "UPDATE", object: scoped, old });
+    const admitted = admission.object;
     admitted.metadata.resourceVersion = old.metadata.resourceVersion ?? "";
     if (equalJson(admitted, old)) return stored;
     advanceGeneration(kind, admitted, old);
-    const result = await allocateAndStore(context, request, admitted, stored);
+    const result = await allocateAndStore(context, request, admission, stored);
     if (result !== undefined) return result;
   }
   throw conflict(kind, name);
@@ -102,10 +104,11 @@ export async function updateObject(
 async function allocateAndStore(
   context: RegistryContext,
   request: WriteRequest,
-  object: KubeObject,
+  admission: AdmissionRequest,
   stored: StoredValue | undefined,
 ): Promise<StoredValue | undefined> {
   const { kind } = request;
+  const { object } = admission;
   const old = stored === undefined ? undefined : objectOf(kind, stored);
   const { name, namespace = "" } = object.metadata;
   // Said before anything else that may be wrong with it.
@@ -121,6 +124,7 @@ async function allocateAndStore(
       }
     }
     check(request, object, old);
+    for (const plugin of context.admission) await plugin.validate?.(admission, context);
     return await store(context, request, object, stored);
   } finally {
     // By now the store's watchers know what was written; reservations are no longer needed.
@@ -174,13 +178,13 @@ async function admit(
   context: RegistryContext,
   request: WriteRequest,
   what: Pick<AdmissionRequest, "operation" | "object" | "old">,
-): Promise<KubeObject> {
+): Promise<AdmissionRequest> {
   const { kind, namespace, subresource, user, dryRun, warnings, signal } = request;
   const name = what.object.metadata.name ?? "";
   const common = { kind, namespace, name, subresource, user, dryRun, warnings, signal };
   const admission: AdmissionRequest = { ...common, ...what };
-  for (const plugin of context.admission) await plugin.admit(admission, context);
-  return admission.object;
+  for (const plugin of context.admission) await plugin.admit?.(admission, context);
+  return admission;
 }
 
 function checkIdentity(kind: Kind, object: KubeObject, old: Readonly<KubeObject>): void {

@@ -1,11 +1,15 @@
-/** MutatingWebhookConfigurations. */
+/** MutatingWebhookConfigurations and ValidatingWebhookConfigurations. */
 
 import type {
+  MatchCondition,
   MutatingWebhook,
   MutatingWebhookConfiguration,
   RuleWithOperations,
+  ValidatingWebhook,
+  ValidatingWebhookConfiguration,
   WebhookClientConfig,
 } from "#cluster/api/generated/admissionregistration-v1.ts";
+import { ADMISSION_ENVIRONMENT } from "#cluster/apiserver/cel/expression.ts";
 import { AGE, integer, NAME } from "#cluster/apiserver/kinds/columns.ts";
 import type { Column, Strategy } from "#cluster/apiserver/kinds/kind.ts";
 import { check, validateLabelSelector } from "#cluster/apiserver/kinds/meta.ts";
@@ -19,7 +23,9 @@ const OPERATIONS = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
 /** Versions of AdmissionReview that the API server sends. */
 const REVIEW_VERSIONS = ["v1"];
 
-export const MUTATING_WEBHOOK_STRATEGY: Strategy = strategyOf<MutatingWebhookConfiguration>({
+type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
+
+export const WEBHOOK_STRATEGY: Strategy = strategyOf<Configuration>({
   validate: ({ webhooks = [] }) => {
     const names = new Set<string>();
     return webhooks.flatMap((webhook, index) => {
@@ -32,7 +38,10 @@ export const MUTATING_WEBHOOK_STRATEGY: Strategy = strategyOf<MutatingWebhookCon
   },
 });
 
-function validateWebhook(webhook: MutatingWebhook, path: string): FieldProblem[] {
+function validateWebhook(
+  webhook: MutatingWebhook | ValidatingWebhook,
+  path: string,
+): FieldProblem[] {
   const { name, admissionReviewVersions, matchConditions = [] } = webhook;
   const problems = check(`${path}.name`, name, dns1123Subdomain(name));
   if (problems.length === 0 && name.split(".").length < 3) {
@@ -44,13 +53,9 @@ function validateWebhook(webhook: MutatingWebhook, path: string): FieldProblem[]
     const field = `${path}.admissionReviewVersions`;
     problems.push(problem.invalid(field, admissionReviewVersions, detail));
   }
-  if (matchConditions.length > 0) {
-    // Better refused than a webhook that is called for what it wanted to be spared.
-    const detail = "this server evaluates no CEL: use rules and selectors";
-    problems.push(problem.forbidden(`${path}.matchConditions`, detail));
-  }
   return [
     ...problems,
+    ...validateConditions(matchConditions, `${path}.matchConditions`),
     ...validateClientConfig(webhook.clientConfig, `${path}.clientConfig`),
     ...validateLabelSelector(webhook.namespaceSelector, `${path}.namespaceSelector`),
     ...validateLabelSelector(webhook.objectSelector, `${path}.objectSelector`),
@@ -58,6 +63,27 @@ function validateWebhook(webhook: MutatingWebhook, path: string): FieldProblem[]
       validateRule(rule, `${path}.rules[${index}]`),
     ),
   ];
+}
+
+const MAX_CONDITIONS = 64;
+
+function validateConditions(conditions: readonly MatchCondition[], path: string): FieldProblem[] {
+  if (conditions.length > MAX_CONDITIONS) {
+    return [problem.tooMany(path, conditions.length, MAX_CONDITIONS)];
+  }
+  const names = conditions.map(({ name }) => name);
+  return conditions.flatMap(({ name, expression }, index) => {
+    const at = `${path}[${index}]`;
+    const problems: FieldProblem[] = [];
+    if (name === "") problems.push(problem.required(`${at}.name`));
+    else if (names.indexOf(name) < index) problems.push(problem.duplicate(`${at}.name`, name));
+    const compiled = ADMISSION_ENVIRONMENT.compile(expression);
+    if (!compiled.ok) {
+      const detail = `compilation failed: ${compiled.message}`;
+      problems.push(problem.invalid(`${at}.expression`, expression, detail));
+    }
+    return problems;
+  });
 }
 
 /** Of webhooks for admission and for conversion. */
