@@ -55,3 +55,12 @@ function textOfV6(bytes: readonly number[]): string {
   }
   return new URL(`http://[${words.join(":")}]`).hostname.slice(1, -1);
 }
+
+/** Whether an address lies in a range; false for anything that is none. */
+export function containsAddress(range: string, address: string): boolean {
+  const [first = "", length] = range.split("/");
+  if (isIP(first) === 0 || isIP(first) !== isIP(address)) return false;
+  const bits = length ?? (isIP(first) === 4 ? "32" : "128");
+  const wanted = canonicalCidr(`${first}/${bits}`);
+  return wanted !== undefined && wanted === canonicalCidr(`${address}/${bits}`);
+}

@@ -1,7 +1,8 @@
 /** Which classes of proxies, and which of their lists, a change can touch. */
 
 import { type Change, keyOfChange } from "./change.ts";
-import type { EndpointSet, ModelObject, VirtualService } from "./object.ts";
+import type { DestinationRule, EndpointSet, ModelObject, VirtualService } from "./object.ts";
+import { type PlaceKind, placesReadBy } from "./place.ts";
 import { type PushContext, gatewaysOf, objectOf } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
 import { visibleServices } from "./visible.ts";
@@ -57,6 +58,9 @@ export function movedBy(
       case "Service":
       case "Sidecar":
       case "Gateway":
+      case "EnvoyFilter":
+      case "Telemetry":
+      case "NetworkGateways":
       case "MeshConfig":
         return "all";
       case "VirtualService":
@@ -64,6 +68,7 @@ export function movedBy(
         if (previous.indexes.rulesByLabelName !== next.indexes.rulesByLabelName) {
           return "all";
         }
+        if (object.kind === "DestinationRule" && placesDiffer(object, previous, next)) return "all";
         break;
       case "EndpointSet":
         for (const endpoint of object.endpoints) addresses.add(endpoint.address);
@@ -73,10 +78,20 @@ export function movedBy(
         break;
       case "Namespace":
       case "ServiceEntry":
+      case "WorkloadEntry":
+      case "WorkloadGroup":
+      case "ProxyConfig":
         break;
     }
   }
   return addresses.size === 0 ? "none" : addresses;
+}
+
+/** Whether a place that this rule reads has begun or ceased to count. */
+function placesDiffer(rule: DestinationRule, previous: PushContext, next: PushContext): boolean {
+  const counts = (context: PushContext, kind: PlaceKind): boolean =>
+    context.indexes.readersOfPlace.lists.has(kind);
+  return placesReadBy(rule).some((kind) => counts(previous, kind) !== counts(next, kind));
 }
 
 function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): readonly IrList[] {
@@ -102,7 +117,18 @@ function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): 
       return scope.kind === "workload" && scope.gateways.includes(object.key)
         ? ["listeners", "routes"]
         : NOTHING;
+    case "EnvoyFilter":
+      return scope.patches?.some((patch) => patch.filter === object.key) === true
+        ? EVERYTHING
+        : NOTHING;
+    case "Telemetry":
+      return scope.telemetry?.includes(object.key) === true ? ["listeners"] : NOTHING;
+    case "NetworkGateways":
+      return scope.kind === "outbound" ? ["clusters", "endpoints"] : NOTHING;
     case "ServiceEntry":
+    case "WorkloadEntry":
+    case "WorkloadGroup":
+    case "ProxyConfig":
     case "Workload":
     case "Namespace":
       return NOTHING;

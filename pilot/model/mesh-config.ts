@@ -129,4 +129,7 @@ export const DEFAULT_MESH: MeshConfig = {
   listenerLog: true,
   pathNormalization: "BASE",
   peerTls: "DISABLE",
+  clusterId: "Kubernetes",
+  clusterLocalHosts: [],
+  discoverySelectors: [],
 };

@@ -11,6 +11,8 @@ import type {
   SidecarSpec,
   TelemetrySpec,
   VirtualServiceSpec,
+  WorkloadEntry as WorkloadEntrySpec,
+  WorkloadGroupSpec,
 } from "#crds/types/networking-v1.ts";
 import type { MeshConfig } from "./mesh-config.ts";
 import type { Hostname, ObjectKey } from "./name.ts";
@@ -25,13 +27,13 @@ export interface ConfigSpecs {
   Gateway: GatewaySpec;
   ServiceEntry: ServiceEntrySpec;
   Sidecar: SidecarSpec;
-}
-
   WorkloadEntry: WorkloadEntrySpec;
   WorkloadGroup: WorkloadGroupSpec;
   EnvoyFilter: EnvoyFilterSpec;
   Telemetry: TelemetrySpec;
   ProxyConfig: ProxyConfigSpec;
+}
+
 export type ConfigKind = keyof ConfigSpecs;
 
 /**
@@ -60,11 +62,11 @@ export type DestinationRule = ConfigObject<"DestinationRule">;
 export type Gateway = ConfigObject<"Gateway">;
 export type ServiceEntry = ConfigObject<"ServiceEntry">;
 export type Sidecar = ConfigObject<"Sidecar">;
-
-export interface ServicePort {
 export type WorkloadEntry = ConfigObject<"WorkloadEntry">;
 export type EnvoyFilter = ConfigObject<"EnvoyFilter">;
 export type Telemetry = ConfigObject<"Telemetry">;
+
+export interface ServicePort {
   readonly number: number;
   readonly name: string;
   readonly protocol: Protocol;
@@ -74,9 +76,11 @@ export type Telemetry = ConfigObject<"Telemetry">;
 
 /**
  * How the addresses behind a service are found: told by discovery, by DNS (all answers, or the
- * first), by where the connection was going anyway, or by being another name of a service.
+ * first), by DNS for the name that each request asks for, by where the connection was going anyway,
+ * or by being another name of a service.
  */
-export type Resolution = "discovery" | "dns" | "dns-first" | "original" | "alias";
+export type Resolution =
+  "discovery" | "dns" | "dns-first" | "dns-on-request" | "original" | "alias";
 
 /** A service that can be called, from a Kubernetes Service or one host of a ServiceEntry. */
 export interface Service {
@@ -98,12 +102,18 @@ export interface Service {
   readonly external: boolean;
   /** Kubernetes' headless: no address of its own, each endpoint is called by its own. */
   readonly headless: boolean;
+  /** Endpoints of the client's own zone, or node, are preferred while they are healthy. */
+  readonly prefers?: "zone" | "node";
+  /** Only endpoints on the client's own node are called. */
+  readonly nodeLocal?: boolean;
   /** The service that an alias (ExternalName) stands for. */
   readonly aliasOf?: Hostname;
   /** Workloads of the same namespace that back it. */
   readonly selector?: Labels;
   /** As written (`.`, `*`, `~`, namespaces); empty takes the mesh's default. */
   readonly exportTo: readonly string[];
+  /** The cluster that it is in, unless it is the one that configuration comes from. */
+  readonly cluster?: string;
   readonly subjectAltNames: readonly string[];
 }
 
@@ -113,17 +123,25 @@ export interface Locality {
   readonly subZone: string;
 }
 
-export type Health = "healthy" | "unhealthy" | "draining";
+/** `terminating` ends without serving any more; `draining` still does. */
+export type Health = "healthy" | "unhealthy" | "draining" | "terminating";
 
 export interface Endpoint {
-  /** IP address or, for services resolved by DNS, a name. */
+  /**
+   * IP address, `unix://PATH` or, for services resolved by DNS, a name; empty where only the
+   * gateways of its network are known.
+   */
   readonly address: string;
   /** Port name → number where the endpoint listens. */
   readonly ports: Readonly<Record<string, number>>;
   readonly health: Health;
   readonly labels: Labels;
   readonly locality: Locality;
+  /** The machine that it runs on, where the platform says. */
+  readonly node?: string;
   readonly network: string;
+  /** As a Service's. */
+  readonly cluster?: string;
   readonly weight: number;
   readonly serviceAccount: string;
   /** The peer speaks the mesh's TLS (pod label `security.istio.io/tlsMode: istio`). */
@@ -155,9 +173,34 @@ export interface Workload {
   readonly addresses: readonly string[];
   readonly serviceAccount: string;
   readonly locality: Locality;
+  readonly node?: string;
   readonly network: string;
-  /** Named container ports → number. */
+  /** As a Service's. */
+  readonly cluster?: string;
+  /** Named container ports → number; of a WorkloadEntry, by the name of the service's port. */
   readonly ports: Readonly<Record<string, number>>;
+  /** It speaks the mesh's TLS. */
+  readonly meshTls: boolean;
+  readonly weight: number;
+  readonly health: Health;
+}
+
+/** A way into a network from the others: it forwards TLS by server name (AUTO_PASSTHROUGH). */
+export interface NetworkGateway {
+  readonly network: string;
+  /** Where it is the gateway of one cluster's part of the network. */
+  readonly cluster: string | undefined;
+  /** IP address or name. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** The gateways that one source (a Service, the settings of networks) contributes. */
+export interface NetworkGateways {
+  readonly kind: "NetworkGateways";
+  readonly key: ObjectKey;
+  readonly source: ObjectKey;
+  readonly gateways: readonly NetworkGateway[];
 }
 
 export interface NamespaceInfo {
@@ -175,7 +218,13 @@ export interface MeshSettings {
 }
 
 export type ModelObject =
-  AnyConfigObject | Service | EndpointSet | Workload | NamespaceInfo | MeshSettings;
+  | AnyConfigObject
+  | Service
+  | EndpointSet
+  | Workload
+  | NetworkGateways
+  | NamespaceInfo
+  | MeshSettings;
 
 export const NO_LOCALITY: Locality = { region: "", zone: "", subZone: "" };
 

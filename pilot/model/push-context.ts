@@ -7,20 +7,22 @@
 
 import { cached } from "./cached.ts";
 import { type Change, keyOfChange } from "./change.ts";
+import { failoverLabelsOf, placesReadBy } from "./place.ts";
 import { DEFAULT_MESH, type MeshConfig } from "./mesh-config.ts";
-import { type Hostname, type ObjectKey, resolveHost } from "./name.ts";
+import { type Hostname, type ObjectKey, objectKey, resolveHost } from "./name.ts";
 import {
   type DestinationRule,
   type EndpointSet,
-  type Gateway,
   type EnvoyFilter,
+  type Gateway,
   type ModelObject,
   type NamespaceInfo,
+  type NetworkGateways,
   type Service,
   type Sidecar,
+  type Telemetry,
   type VirtualService,
   type Workload,
-  type Telemetry,
   compareAge,
   compareText,
 } from "./object.ts";
@@ -34,22 +36,31 @@ interface Indexed {
   services: Service;
   servicesByHost: Service;
   servicesByNamespace: Service;
+  /** By the host that an alias stands for. */
+  servicesByAliasOf: Service;
   virtualServicesByHost: VirtualService;
   /** `mesh` or `namespace/name` of a Gateway. */
   virtualServicesByGateway: VirtualService;
   /** By host of a destination of one of its routes. */
   virtualServicesByDestination: VirtualService;
+  /** By key of a VirtualService that one of its rules delegates to. */
+  virtualServicesByDelegate: VirtualService;
   destinationRulesByHost: DestinationRule;
   gateways: Gateway;
   sidecarsByNamespace: Sidecar;
+  envoyFiltersByNamespace: EnvoyFilter;
+  telemetriesByNamespace: Telemetry;
   /** Label names that some rule looks at, which therefore divide proxies into classes. */
   rulesByLabelName: VirtualService | DestinationRule;
+  /** Places that decide something: `PlaceKind`s, which divide proxies into classes. */
+  readersOfPlace: Service | DestinationRule;
+  /** By cluster, of those that aren't in the one that configuration comes from. */
+  remoteServices: Service;
+  networkGateways: NetworkGateways;
   endpointsByHost: EndpointSet;
   endpointsByAddress: EndpointSet;
   workloadsByAddress: Workload;
   namespaces: NamespaceInfo;
-  envoyFiltersByNamespace: EnvoyFilter;
-  telemetriesByNamespace: Telemetry;
 }
 
 export const ALL = "";
@@ -136,6 +147,11 @@ export function gatewaysOf(object: VirtualService, names = object.spec.gateways 
   ];
 }
 
+/** Whether a rule is about connections that aren't requests, and so about listeners. */
+export function hasConnectionRules({ spec }: VirtualService): boolean {
+  return (spec.tcp ?? []).length + (spec.tls ?? []).length > 0;
+}
+
 /** Every host that a rule sends traffic to. */
 export function destinationsOf(rule: VirtualService, clusterDomain: string): Hostname[] {
   const { http = [], tls = [], tcp = [] } = rule.spec;
@@ -152,9 +168,35 @@ export function destinationsOf(rule: VirtualService, clusterDomain: string): Hos
     .map((host) => resolveHost(host, rule.namespace, clusterDomain));
 }
 
+/** VirtualServices that a rule delegates to, whether they exist or not; each once. */
+function delegateKeysOf(rule: VirtualService): ObjectKey[] {
+  const keys = (rule.spec.http ?? []).flatMap(({ delegate }) =>
+    delegate === undefined ? [] : [delegateKey(rule, delegate)],
+  );
+  return [...new Set(keys)];
+}
+
+/** The VirtualService that a root names; without a namespace one of the root's own. */
+export function delegateKey(
+  root: VirtualService,
+  delegate: { readonly name?: string; readonly namespace?: string },
+): ObjectKey {
+  const namespace = delegate.namespace ?? "";
+  return objectKey(
+    "VirtualService",
+    namespace === "" ? root.namespace : namespace,
+    delegate.name ?? "",
+  );
+}
+
 function labelNamesOf(object: VirtualService | DestinationRule): string[] {
   if (object.kind === "DestinationRule") {
-    return Object.keys(object.spec.workloadSelector?.matchLabels ?? {});
+    return [
+      ...new Set([
+        ...Object.keys(object.spec.workloadSelector?.matchLabels ?? {}),
+        ...failoverLabelsOf(object),
+      ]),
+    ];
   }
   const { http = [], tls = [], tcp = [] } = object.spec;
   const matches = [...http, ...tls, ...tcp].flatMap((rule) => rule.match ?? []);
@@ -168,6 +210,9 @@ function emptyIndexes(mesh: MeshConfig): Indexes {
     services: emptyIndex(all<Service>(compareServices)),
     servicesByHost: emptyIndex(by<Service>((one) => [one.host], compareServices)),
     servicesByNamespace: emptyIndex(by<Service>((one) => [one.namespace], compareServices)),
+    servicesByAliasOf: emptyIndex(
+      by<Service>((one) => (one.aliasOf === undefined ? [] : [one.aliasOf]), compareServices),
+    ),
     virtualServicesByHost: emptyIndex(by<VirtualService>(hosts, compareAge)),
     virtualServicesByGateway: emptyIndex(by<VirtualService>((one) => gatewaysOf(one), compareAge)),
     virtualServicesByDestination: emptyIndex(
@@ -176,10 +221,18 @@ function emptyIndexes(mesh: MeshConfig): Indexes {
         compareAge,
       ),
     ),
+    virtualServicesByDelegate: emptyIndex(by<VirtualService>(delegateKeysOf, compareAge)),
     destinationRulesByHost: emptyIndex(by<DestinationRule>(hosts, compareAge)),
     gateways: emptyIndex(all<Gateway>(compareAge)),
     sidecarsByNamespace: emptyIndex(by<Sidecar>((one) => [one.namespace], compareAge)),
+    envoyFiltersByNamespace: emptyIndex(by<EnvoyFilter>((one) => [one.namespace], compareAge)),
+    telemetriesByNamespace: emptyIndex(by<Telemetry>((one) => [one.namespace], compareAge)),
     rulesByLabelName: emptyIndex(by<VirtualService | DestinationRule>(labelNamesOf, compareByKey)),
+    readersOfPlace: emptyIndex(by<Service | DestinationRule>(placesReadBy, compareByKey)),
+    remoteServices: emptyIndex(
+      by<Service>((one) => (one.cluster === undefined ? [] : [one.cluster]), compareServices),
+    ),
+    networkGateways: emptyIndex(all<NetworkGateways>(compareByKey)),
     endpointsByHost: emptyIndex(by<EndpointSet>((set) => [set.host], compareByKey)),
     endpointsByAddress: emptyIndex(
       by<EndpointSet>((set) => [...new Set(set.endpoints.map((one) => one.address))], compareByKey),
@@ -204,11 +257,15 @@ function compareByKey(left: { key: ObjectKey }, right: { key: ObjectKey }): numb
   return compareText(left.key, right.key);
 }
 
-/** By host; of one host the platform's own service first, then the oldest. */
+/**
+ * By host; of one host the platform's own service first, those of the first cluster before others,
+ * then the oldest.
+ */
 function compareServices(left: Service, right: Service): number {
   return (
     compareText(left.host, right.host) ||
     rankOfSource(left) - rankOfSource(right) ||
+    compareText(left.cluster ?? "", right.cluster ?? "") ||
     compareAge(left, right) ||
     compareByKey(left, right)
   );
@@ -220,8 +277,6 @@ function rankOfSource(service: Service): number {
 
 type Kinds = { [K in ModelObject["kind"]]: Extract<ModelObject, { kind: K }> };
 
-    envoyFiltersByNamespace: emptyIndex(by<EnvoyFilter>((one) => [one.namespace], compareAge)),
-    telemetriesByNamespace: emptyIndex(by<Telemetry>((one) => [one.namespace], compareAge)),
 function updateIndexes(
   indexes: Indexes,
   removed: readonly ModelObject[],
@@ -242,16 +297,25 @@ function updateIndexes(
     services: update(indexes.services, services),
     servicesByHost: update(indexes.servicesByHost, services),
     servicesByNamespace: update(indexes.servicesByNamespace, services),
+    servicesByAliasOf: update(indexes.servicesByAliasOf, services),
     virtualServicesByHost: update(indexes.virtualServicesByHost, virtualServices),
     virtualServicesByGateway: update(indexes.virtualServicesByGateway, virtualServices),
     virtualServicesByDestination: update(indexes.virtualServicesByDestination, virtualServices),
+    virtualServicesByDelegate: update(indexes.virtualServicesByDelegate, virtualServices),
     destinationRulesByHost: update(indexes.destinationRulesByHost, rules),
     gateways: update(indexes.gateways, (list) => of("Gateway", list)),
     sidecarsByNamespace: update(indexes.sidecarsByNamespace, (list) => of("Sidecar", list)),
+    envoyFiltersByNamespace: update(indexes.envoyFiltersByNamespace, (list) =>
+      of("EnvoyFilter", list),
+    ),
+    telemetriesByNamespace: update(indexes.telemetriesByNamespace, (list) => of("Telemetry", list)),
     rulesByLabelName: update(indexes.rulesByLabelName, (list) => [
       ...virtualServices(list),
       ...rules(list),
     ]),
+    readersOfPlace: update(indexes.readersOfPlace, (list) => [...services(list), ...rules(list)]),
+    remoteServices: update(indexes.remoteServices, services),
+    networkGateways: update(indexes.networkGateways, (list) => of("NetworkGateways", list)),
     endpointsByHost: update(indexes.endpointsByHost, endpoints),
     endpointsByAddress: update(indexes.endpointsByAddress, endpoints),
     workloadsByAddress: update(indexes.workloadsByAddress, (list) => of("Workload", list)),
@@ -273,7 +337,3 @@ export function allGateways(context: PushContext): readonly Gateway[] {
 export function objectOf(context: PushContext, key: ObjectKey): ModelObject | undefined {
   return context.objects.get(key);
 }
-    envoyFiltersByNamespace: update(indexes.envoyFiltersByNamespace, (list) =>
-      of("EnvoyFilter", list),
-    ),
-    telemetriesByNamespace: update(indexes.telemetriesByNamespace, (list) => of("Telemetry", list)),

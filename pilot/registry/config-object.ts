@@ -15,6 +15,8 @@ const GROUPS: { readonly [K in ConfigKind]: string } = {
   Gateway: NETWORKING,
   ServiceEntry: NETWORKING,
   Sidecar: NETWORKING,
+  WorkloadEntry: NETWORKING,
+  WorkloadGroup: NETWORKING,
   EnvoyFilter: NETWORKING,
   ProxyConfig: NETWORKING,
   Telemetry: "telemetry.istio.io",

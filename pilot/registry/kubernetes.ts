@@ -19,6 +19,7 @@ import { protocolOfPort } from "#pilot/model/protocol.ts";
 
 const EXPORT_TO = "networking.istio.io/exportTo";
 const SERVICE_NAME = "kubernetes.io/service-name";
+const TRAFFIC_DISTRIBUTION = "networking.istio.io/traffic-distribution";
 const TLS_MODE = "security.istio.io/tlsMode";
 
 /** A Service as something that can be called. */
@@ -27,6 +28,7 @@ export function convertService(object: core.Service, clusterDomain: string): Ser
   const spec = object.spec ?? {};
   const isAlias = spec.type === "ExternalName";
   const headless = spec.clusterIP === "None";
+  const prefers = preference(spec.trafficDistribution ?? annotations[TRAFFIC_DISTRIBUTION]);
   const source = objectKey("Service", namespace, name);
   return {
     kind: "Service",
@@ -52,11 +54,26 @@ export function convertService(object: core.Service, clusterDomain: string): Ser
     resolution: isAlias ? "alias" : headless ? "original" : "discovery",
     external: isAlias,
     headless,
+    ...(prefers === undefined ? {} : { prefers }),
+    ...(spec.internalTrafficPolicy === "Local" ? { nodeLocal: true } : {}),
     ...(isAlias ? { aliasOf: hostname(spec.externalName ?? "") } : {}),
     ...(spec.selector === undefined ? {} : { selector: spec.selector }),
     exportTo: splitList(annotations[EXPORT_TO]),
     subjectAltNames: [],
   };
+}
+
+/** `spec.trafficDistribution`, or Istio's older annotation, in any case. */
+function preference(value: string | undefined): Service["prefers"] {
+  switch (value?.toLowerCase()) {
+    case "preferclose":
+    case "prefersamezone":
+      return "zone";
+    case "prefersamenode":
+      return "node";
+    default:
+      return undefined;
+  }
 }
 
 function addressesOf(spec: core.ServiceSpec): string[] {
@@ -90,9 +107,24 @@ export function convertPod(pod: core.Pod, node: core.Node | undefined): Workload
     addresses: known,
     serviceAccount: pod.spec?.serviceAccountName ?? "",
     locality: localityOf(labels, node),
+    ...nodeField(pod.spec?.nodeName),
     network: labels["topology.istio.io/network"] ?? "",
     ports: namedPorts(pod),
+    meshTls: labels[TLS_MODE] === "istio",
+    weight: 1,
+    health: podHealth(pod),
   };
+}
+
+/** For those who select pods themselves; a Service's EndpointSlices have conditions of their own. */
+function podHealth(pod: core.Pod): Health {
+  if (pod.metadata.deletionTimestamp !== undefined) return "terminating";
+  const ready = (pod.status?.conditions ?? []).find((condition) => condition.type === "Ready");
+  return ready === undefined || ready.status === "True" ? "healthy" : "unhealthy";
+}
+
+function nodeField(name: string | undefined): { node?: string } {
+  return name === undefined || name === "" ? {} : { node: name };
 }
 
 /** The Deployment's name of a pod that one owns, the owner's name otherwise. */
@@ -190,6 +222,7 @@ function convertEndpoint(
     health: healthOf(endpoint.conditions ?? {}),
     labels,
     locality: locality.zone === "" && zone !== "" ? { ...locality, zone } : locality,
+    ...nodeField(endpoint.nodeName ?? workload?.node),
     network: workload?.network ?? "",
     weight: 1,
     serviceAccount: workload?.serviceAccount ?? "",
@@ -204,7 +237,8 @@ function convertEndpoint(
  */
 function healthOf(conditions: discovery.EndpointConditions): Health {
   if (conditions.ready !== false) return "healthy";
-  return conditions.terminating === true && conditions.serving === true ? "draining" : "unhealthy";
+  if (conditions.terminating !== true) return "unhealthy";
+  return conditions.serving === true ? "draining" : "terminating";
 }
 
 export function convertNamespace(object: KubeObject): NamespaceInfo {

@@ -2,7 +2,21 @@
 
 import { load } from "js-yaml";
 import { parseDuration } from "#pilot/model/duration.ts";
-import type { MeshConfig } from "#pilot/model/mesh-config.ts";
+import type {
+  ClusterLocalHost,
+  MeshConfig,
+  NamespaceSelector,
+  TcpKeepalive,
+} from "#pilot/model/mesh-config.ts";
+import { hostname } from "#pilot/model/name.ts";
+import type {
+  ConnectionPoolSettings,
+  LocalityLoadBalancerSetting,
+  OutlierDetection,
+  ZoneAwareLoadBalancerSetting,
+} from "#crds/types/networking-v1.ts";
+import { type Shape, checkShape } from "./shape.ts";
+import { LOCALITY, OUTLIERS, POOL, ZONE_AWARE } from "./shapes.ts";
 
 export interface SettingProblem {
   readonly path: string;
@@ -65,11 +79,88 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
       defaultServiceExportTo: field("defaultServiceExportTo", asTexts),
       defaultVirtualServiceExportTo: field("defaultVirtualServiceExportTo", asTexts),
       defaultDestinationRuleExportTo: field("defaultDestinationRuleExportTo", asTexts),
-      localityFailover: inner("localityLbSetting", "enabled", asBoolean),
+      ...destinationSettings(field),
+      clusterLocalHosts: field("serviceSettings", parseServiceSettings),
+      discoverySelectors: field("discoverySelectors", (raw) =>
+        shapedList<NamespaceSelector>(raw, [SELECTOR]),
+      ),
       defaultRetries: retries,
     }),
   };
   return { mesh, problems };
+}
+
+type TakeField = <T>(name: string, parse: (raw: unknown) => T | undefined) => T | undefined;
+
+/** What holds for all destinations where their rules don't say otherwise. */
+function destinationSettings(field: TakeField): Partial<MeshConfig> {
+  const policy = field("defaultTrafficPolicy", (raw) =>
+    shaped<{
+      connectionPool?: ConnectionPoolSettings;
+      outlierDetection?: OutlierDetection;
+    }>(raw, { connectionPool: POOL, outlierDetection: OUTLIERS }),
+  );
+  const localityLb = field("localityLbSetting", (raw) =>
+    shaped<LocalityLoadBalancerSetting>(raw, LOCALITY),
+  );
+  const zoneAwareLb = field("zoneAwareLbSetting", (raw) =>
+    shaped<ZoneAwareLoadBalancerSetting>(raw, ZONE_AWARE),
+  );
+  return defined({
+    localityLb,
+    zoneAwareLb,
+    defaultConnectionPool: policy?.connectionPool,
+    defaultOutlierDetection: policy?.outlierDetection,
+    upgradeToHttp2: field("h2UpgradePolicy", parseUpgrade),
+    tcpKeepalive: field("tcpKeepalive", parseKeepalive),
+    dnsRefreshMs: field("dnsRefreshRate", asDuration),
+    outboundStatName: field("outboundClusterStatName", asText),
+  });
+}
+
+function shaped<T>(raw: unknown, shape: Shape): T | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  return checkShape(raw, shape, "").length === 0 ? (raw as T) : undefined;
+}
+
+const SELECTOR: Shape = {
+  matchLabels: { "*": "text" },
+  matchExpressions: [{ "key!": "text", "operator!": "text", values: ["text"] }],
+};
+
+function shapedList<T>(raw: unknown, shape: Shape): T[] | undefined {
+  return Array.isArray(raw) && checkShape(raw, shape, "").length === 0 ? (raw as T[]) : undefined;
+}
+
+interface ServiceSettings {
+  settings?: { clusterLocal?: boolean };
+  hosts?: string[];
+}
+
+function parseServiceSettings(raw: unknown): ClusterLocalHost[] | undefined {
+  const shape: Shape = [{ settings: { clusterLocal: "boolean" }, hosts: ["text"] }];
+  return shapedList<ServiceSettings>(raw, shape)?.flatMap(({ settings, hosts = [] }) =>
+    hosts.map((host) => ({ host: hostname(host), local: settings?.clusterLocal === true })),
+  );
+}
+
+function parseUpgrade(raw: unknown): boolean | undefined {
+  const policy = oneOf("DO_NOT_UPGRADE", "UPGRADE")(raw);
+  return policy === undefined ? undefined : policy === "UPGRADE";
+}
+
+function parseKeepalive(raw: unknown): TcpKeepalive | undefined {
+  if (typeof raw !== "object" || raw === null) return undefined;
+  const probes = childOf(raw, "probes");
+  const seconds = (name: string): number | undefined => {
+    const ms = asDuration(childOf(raw, name));
+    return ms === undefined ? undefined : Math.floor(ms / 1000);
+  };
+  return defined({
+    probes: typeof probes === "number" ? probes : undefined,
+    timeSeconds: seconds("time"),
+    intervalSeconds: seconds("interval"),
+  });
 }
 
 function childOf(value: unknown, name: string): unknown {
@@ -107,10 +198,6 @@ function asText(value: unknown): string | undefined {
 
 function asTexts(value: unknown): string[] | undefined {
   return Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined;
-}
-
-function asBoolean(value: unknown): boolean | undefined {
-  return typeof value === "boolean" ? value : undefined;
 }
 
 function asDuration(value: unknown): number | undefined {

@@ -1,37 +1,38 @@
 /**
- * Objects of a platform in, changes of the model out. It keeps what has to be joined (pods and
- * nodes with EndpointSlices, workloads with ServiceEntries) and nothing else; feeding it the same
- * objects in any order leads to the same model.
+ * Objects of platforms in, changes of the model out. It keeps what has to be joined (pods and nodes
+ * with EndpointSlices, workloads with those who select them) and, since settings decide about all
+ * of them, the objects themselves; feeding it the same objects in any order leads to the same model.
  */
 
 import type { KubeObject } from "#cluster/api/meta.ts";
 import type * as core from "#cluster/api/generated/core-v1.ts";
-import type * as discovery from "#cluster/api/generated/discovery-v1.ts";
 import type { Resource } from "#cluster/api/resources.ts";
 import type { Change } from "#pilot/model/change.ts";
 import { DEFAULT_MESH, type MeshConfig } from "#pilot/model/mesh-config.ts";
 import { type ObjectKey, objectKey } from "#pilot/model/name.ts";
-import {
-  type ModelObject,
-  type ServiceEntry,
-  type Workload,
-  compareText,
-} from "#pilot/model/object.ts";
+import type { ModelObject, Workload } from "#pilot/model/object.ts";
 import type { Problem } from "#pilot/model/problem.ts";
 import { convertConfigObject, isConfigObject } from "./config-object.ts";
-import {
-  convertEndpointSlice,
-  convertNamespace,
-  convertPod,
-  convertService,
-} from "./kubernetes.ts";
+import { KubernetesCluster } from "./kubernetes-cluster.ts";
+import { convertNamespace, convertService } from "./kubernetes.ts";
+import { MadeObjects } from "./made-objects.ts";
 import { parseMeshConfig } from "./mesh-config.ts";
-import { convertServiceEntry, endpointsOfServiceEntry } from "./service-entry.ts";
+import { NamespaceFilter, replayOrder } from "./namespace-filter.ts";
+import { type MeshNetworks, NO_NETWORKS, parseMeshNetworks, writtenGateways } from "./networks.ts";
+import { SelectedEntries } from "./selected-entries.ts";
+import {
+  allocatedAddressesOf,
+  convertServiceEntry,
+  problemsOfServiceEntry,
+} from "./service-entry.ts";
+import { convertWorkloadEntry, healthConditionOf } from "./workload-entry.ts";
 
 /** An object was seen, or is gone (then only its identity counts). */
 export interface PlatformEvent {
   readonly type: "upsert" | "delete";
   readonly object: KubeObject;
+  /** The cluster that it is in; absent for the one that configuration comes from. */
+  readonly cluster?: string;
 }
 
 /** Custom resources that a registry wants to hear of. */
@@ -42,6 +43,8 @@ export const WATCHED_CONFIG: readonly Resource[] = (
     ["networking.istio.io", "v1", "Gateway", "gateways"],
     ["networking.istio.io", "v1", "ServiceEntry", "serviceentries"],
     ["networking.istio.io", "v1", "Sidecar", "sidecars"],
+    ["networking.istio.io", "v1", "WorkloadEntry", "workloadentries"],
+    ["networking.istio.io", "v1", "WorkloadGroup", "workloadgroups"],
     ["networking.istio.io", "v1alpha3", "EnvoyFilter", "envoyfilters"],
     ["networking.istio.io", "v1beta1", "ProxyConfig", "proxyconfigs"],
     ["telemetry.istio.io", "v1", "Telemetry", "telemetries"],
@@ -55,28 +58,25 @@ export const WATCHED_CONFIG: readonly Resource[] = (
 }));
 
 const MESH_KEY = objectKey("MeshConfig", "", "mesh");
+const NETWORKS_KEY = objectKey("NetworkGateways", "", "mesh");
 const MESH_CONFIG_MAP = "istio";
 
-/** Joins and converts; one instance follows one platform. */
+/** Joins and converts all clusters of a mesh. */
 export class Registry {
   readonly #base: MeshConfig;
-  readonly #nodes = new Map<string, core.Node>();
-  readonly #pods = new Map<string, core.Pod>();
-  /** By pod (`namespace/name`) and by address. */
-  readonly #workloads = new Map<string, Workload>();
-  readonly #workloadsByAddress = new Map<string, Workload>();
-  readonly #slices = new Map<string, discovery.EndpointSlice>();
-  /** Pod or address → keys of slices that name it. */
-  readonly #slicesByPod = new Map<string, Set<string>>();
-  readonly #podsByNode = new Map<string, Set<string>>();
-  /** ServiceEntries with a workloadSelector. */
-  readonly #selecting = new Map<ObjectKey, ServiceEntry>();
-  /** What every object has become, so that a change takes back what it no longer makes. */
-  readonly #made = new Map<string, readonly ObjectKey[]>();
+  readonly #clusters = new Map<string, KubernetesCluster>();
+  readonly #selected: SelectedEntries;
+  readonly #filter = new NamespaceFilter();
+  readonly #made = new MadeObjects();
+  readonly #workloadEntries = new Map<ObjectKey, Workload>();
   readonly #problems = new Map<ObjectKey, readonly Problem[]>();
+  #networks: MeshNetworks = NO_NETWORKS;
 
   constructor(options: { readonly mesh?: MeshConfig } = {}) {
     this.#base = options.mesh ?? DEFAULT_MESH;
+    this.#selected = new SelectedEntries((address, labels) =>
+      this.#cluster(undefined).networkOf(address, labels),
+    );
   }
 
   /** The settings that hold before any ConfigMap is seen; feed them first. */
@@ -91,216 +91,151 @@ export class Registry {
 
   /** What an event means for the model; nothing for kinds that the mesh doesn't read. */
   handle(event: PlatformEvent): Change[] {
-    const { object } = event;
-    if (isConfigObject(object)) return this.#handleConfig(event);
+    const { object, cluster } = event;
+    if (object.kind === "ConfigMap") return cluster === undefined ? this.#configMap(event) : [];
+    if (object.kind === "Namespace" && object.apiVersion === "v1") return this.#namespace(event);
+    return this.#filter.admits(event) ? this.#admitted(event) : [];
+  }
+
+  #admitted(event: PlatformEvent): Change[] {
+    const { object, cluster } = event;
+    const here = this.#cluster(cluster);
     switch (`${object.apiVersion}/${object.kind}`) {
       case "v1/Service":
-        return this.#become(event, () => [
-          convertService(object as core.Service, this.#base.clusterDomain),
-        ]);
-      case "v1/Namespace":
-        return this.#become(event, () => [convertNamespace(object)]);
+        return [...here.service(event), ...this.#selectedByService(event)];
       case "v1/Node":
-        return this.#handleNode(event, object as core.Node);
+        return here.node(event);
       case "v1/Pod":
-        return this.#handlePod(event, object as core.Pod);
+        return here.pod(event);
       case "discovery.k8s.io/v1/EndpointSlice":
-        return this.#handleSlice(event, object as unknown as discovery.EndpointSlice);
-      case "v1/ConfigMap":
-        return this.#handleConfigMap(event, object);
+        return here.slice(event);
       default:
-        return [];
+        return cluster === undefined && isConfigObject(object) ? this.#config(event) : [];
     }
   }
 
-  #handleConfig(event: PlatformEvent): Change[] {
-    const { kind, metadata } = event.object;
-    const key = objectKey(kind ?? "", metadata.namespace ?? "default", metadata.name);
-    this.#problems.delete(key);
-    if (event.type === "delete") {
-      this.#selecting.delete(key);
-      return this.#become(event, () => []);
-    }
-    const result = convertConfigObject(event.object);
-    if (!result.ok) {
-      this.#selecting.delete(key);
-      this.#problems.set(key, result.problems);
-      return this.#become({ ...event, type: "delete" }, () => []);
-    }
-    const config = result.object;
-    if (config.kind !== "ServiceEntry") return this.#become(event, () => [config]);
-    if (config.spec.workloadSelector !== undefined) {
-      this.#selecting.set(config.key, config);
-    } else this.#selecting.delete(config.key);
-    return this.#become(event, () => [
-      config,
-      ...convertServiceEntry(config),
-      ...endpointsOfServiceEntry(config, this.#workloads.values()),
-    ]);
-  }
-
-  #handleNode(event: PlatformEvent, node: core.Node): Change[] {
-    const { name } = node.metadata;
-    const before = this.#nodes.get(name);
-    if (event.type === "delete") this.#nodes.delete(name);
-    else this.#nodes.set(name, node);
-    if (sameTopology(before, this.#nodes.get(name))) return [];
-    return [...(this.#podsByNode.get(name) ?? [])].flatMap((key) => {
-      const pod = this.#pods.get(key);
-      return pod === undefined
-        ? []
-        : this.#handlePod({ type: "upsert", object: asObject(pod) }, pod);
+  #cluster(remote: string | undefined): KubernetesCluster {
+    const { clusterId, clusterDomain, rootNamespace } = this.#base;
+    const known = this.#clusters.get(remote ?? "");
+    if (known !== undefined) return known;
+    const cluster = new KubernetesCluster({
+      remote,
+      clusterId: remote ?? clusterId,
+      clusterDomain,
+      rootNamespace,
+      networks: () => this.#networks,
+      onWorkload: (before, after) => this.#selected.workload(before, after),
     });
+    this.#clusters.set(remote ?? "", cluster);
+    return cluster;
   }
 
-  #handlePod(event: PlatformEvent, pod: core.Pod): Change[] {
-    const { namespace = "default", name } = pod.metadata;
-    const key = `${namespace}/${name}`;
-    const before = this.#workloads.get(key);
-    const nodeName = (pod.spec ?? this.#pods.get(key)?.spec)?.nodeName ?? "";
-    const after = event.type === "delete" ? undefined : convertPod(pod, this.#nodes.get(nodeName));
-    if (event.type === "delete") {
-      this.#pods.delete(key);
-      dropFrom(this.#podsByNode, nodeName, key);
-    } else {
-      this.#pods.set(key, pod);
-      addTo(this.#podsByNode, nodeName, key);
+  /** WorkloadEntries count in the cluster that they are in, as Services that select them do. */
+  #selectedByService(event: PlatformEvent): Change[] {
+    if (event.cluster !== undefined) return [];
+    const service = convertService(event.object as core.Service, this.#base.clusterDomain);
+    const { key, namespace } = service;
+    const now = event.type === "delete" ? undefined : service;
+    return this.#made.become(`selected/${key}`, this.#selected.service(key, now, namespace));
+  }
+
+  #config(event: PlatformEvent): Change[] {
+    const { kind, metadata } = event.object;
+    const namespace = metadata.namespace ?? "default";
+    const key = objectKey(kind ?? "", namespace, metadata.name);
+    this.#problems.delete(key);
+    const made: ModelObject[] = [];
+    let workload: Workload | undefined;
+    const result = event.type === "delete" ? undefined : convertConfigObject(event.object);
+    if (result?.ok === false) this.#problems.set(key, result.problems);
+    if (result?.ok === true) {
+      const config = result.object;
+      made.push(config);
+      if (config.kind === "ServiceEntry") {
+        const problems = problemsOfServiceEntry(config);
+        if (problems.length > 0) this.#problems.set(key, problems);
+        made.push(...convertServiceEntry(config, allocatedAddressesOf(event.object["status"])));
+        made.push(...this.#selected.entry(key, config, namespace));
+      } else if (config.kind === "WorkloadEntry") {
+        const condition = healthConditionOf(event.object["status"]);
+        workload = convertWorkloadEntry(config, condition, (address, labels) =>
+          this.#cluster(undefined).networkOf(address, labels),
+        );
+        made.push(workload);
+      }
     }
-    if (JSON.stringify(before) === JSON.stringify(after)) return [];
-    this.#replaceWorkload(key, before, after);
+    if (kind === "ServiceEntry" && made.length === 0)
+      this.#selected.entry(key, undefined, namespace);
+    const changes = this.#made.become(key, made);
+    return kind === "WorkloadEntry" ? [...changes, ...this.#entered(key, workload)] : changes;
+  }
+
+  #entered(key: ObjectKey, after: Workload | undefined): Change[] {
+    const before = this.#workloadEntries.get(key);
+    if (after === undefined) this.#workloadEntries.delete(key);
+    else this.#workloadEntries.set(key, after);
+    return this.#selected.workload(before, after);
+  }
+
+  #namespace(event: PlatformEvent): Change[] {
+    const { cluster } = event;
+    const networkChanged = this.#cluster(cluster).namespace(event);
+    const changes =
+      cluster === undefined
+        ? this.#made.become(
+            `Namespace/${event.object.metadata.name}`,
+            event.type === "delete" ? [] : [convertNamespace(event.object)],
+          )
+        : [];
     return [
-      ...this.#become({ type: event.type, object: asObject(pod) }, () =>
-        after === undefined ? [] : [after],
-      ),
-      ...this.#slicesAround(key, before, after),
-      ...this.#entriesAround(before, after),
+      ...changes,
+      ...this.#filter.namespace(event).flatMap((one) => this.#admitted(one)),
+      ...(networkChanged ? this.#again(cluster) : []),
     ];
   }
 
-  #replaceWorkload(key: string, before: Workload | undefined, after: Workload | undefined): void {
-    for (const address of before?.addresses ?? []) {
-      if (this.#workloadsByAddress.get(address) === before)
-        this.#workloadsByAddress.delete(address);
-    }
-    if (after === undefined) this.#workloads.delete(key);
-    else this.#workloads.set(key, after);
-    for (const address of after?.addresses ?? []) this.#workloadsByAddress.set(address, after!);
-  }
-
-  #slicesAround(key: string, before: Workload | undefined, after: Workload | undefined): Change[] {
-    const names = new Set([key, ...(before?.addresses ?? []), ...(after?.addresses ?? [])]);
-    const slices = new Set([...names].flatMap((name) => [...(this.#slicesByPod.get(name) ?? [])]));
-    return [...slices].flatMap((sliceKey) => {
-      const slice = this.#slices.get(sliceKey);
-      if (slice === undefined) return [];
-      return this.#becomeSlice({ type: "upsert", object: asObject(slice) }, slice);
-    });
-  }
-
-  #entriesAround(before: Workload | undefined, after: Workload | undefined): Change[] {
-    const namespace = after?.namespace ?? before?.namespace;
-    return [...this.#selecting.values()]
-      .filter((entry) => entry.namespace === namespace)
-      .flatMap((entry) =>
-        endpointsOfServiceEntry(entry, this.#workloads.values()).map((object): Change => ({
-          type: "upsert",
-          object,
-        })),
-      );
-  }
-
-  #handleSlice(event: PlatformEvent, slice: discovery.EndpointSlice): Change[] {
-    const key = `${slice.metadata.namespace ?? "default"}/${slice.metadata.name}`;
-    for (const name of namesIn(this.#slices.get(key))) dropFrom(this.#slicesByPod, name, key);
-    if (event.type === "delete") this.#slices.delete(key);
-    else {
-      this.#slices.set(key, slice);
-      for (const name of namesIn(slice)) addTo(this.#slicesByPod, name, key);
-    }
-    return this.#becomeSlice(event, slice);
-  }
-
-  #becomeSlice(event: PlatformEvent, slice: discovery.EndpointSlice): Change[] {
-    return this.#become(event, () => {
-      const find = (namespace: string, pod: string, address: string): Workload | undefined =>
-        this.#workloads.get(`${namespace}/${pod}`) ??
-        (pod === "" ? this.#workloadsByAddress.get(address) : undefined);
-      const set = convertEndpointSlice(slice, find, this.#base.clusterDomain);
-      return set === undefined ? [] : [set];
-    });
-  }
-
-  #handleConfigMap(event: PlatformEvent, map: core.ConfigMap): Change[] {
+  #configMap(event: PlatformEvent): Change[] {
+    const map = event.object as core.ConfigMap;
     const { name, namespace } = map.metadata;
     if (name !== MESH_CONFIG_MAP || namespace !== this.#base.rootNamespace) return [];
     const key = objectKey("ConfigMap", namespace, name);
-    this.#problems.delete(key);
-    if (event.type === "delete") return this.initialChanges();
-    const { mesh, problems } = parseMeshConfig(map.data?.mesh ?? "", this.#base);
-    if (problems.length > 0) {
-      this.#problems.set(
-        key,
-        problems.map(({ path, message }) => ({
-          object: key,
-          path: `data.mesh.${path}`,
-          severity: "error",
-          reason: "InvalidSetting",
-          message,
-        })),
-      );
-    }
-    return [{ type: "upsert", object: { kind: "MeshConfig", key: MESH_KEY, mesh } }];
-  }
-
-  /** Upserts what the object makes now, and deletes what it made before and no longer does. */
-  #become(event: PlatformEvent, make: () => readonly ModelObject[]): Change[] {
-    const { object } = event;
-    const id = `${object.kind}/${object.metadata.namespace ?? ""}/${object.metadata.name}`;
-    const made = event.type === "delete" ? [] : make();
-    const keys = new Set(made.map((one) => one.key));
-    const gone = (this.#made.get(id) ?? []).filter((key) => !keys.has(key));
-    if (made.length === 0) this.#made.delete(id);
-    else this.#made.set(id, [...keys]);
+    const data = event.type === "delete" ? {} : (map.data ?? {});
+    const { mesh, problems } = parseMeshConfig(data["mesh"] ?? "{}", this.#base);
+    const parsed = parseMeshNetworks(data["meshNetworks"] ?? "");
+    const all = [
+      ...problems.map(({ path, message }) => ({ path: `data.mesh.${path}`, message })),
+      ...parsed.problems.map(({ path, message }) => ({
+        path: `data.meshNetworks${path}`,
+        message,
+      })),
+    ];
+    this.#problems.set(
+      key,
+      all.map((one) => ({ ...one, object: key, severity: "error", reason: "InvalidSetting" })),
+    );
     return [
-      ...gone.map((key): Change => ({ type: "delete", key })),
-      ...made.map((one): Change => ({ type: "upsert", object: one })),
+      { type: "upsert", object: { kind: "MeshConfig", key: MESH_KEY, mesh } },
+      ...this.#changeNetworks(parsed.networks, key),
+      ...this.#filter.selectors(mesh.discoverySelectors).flatMap((one) => this.#admitted(one)),
     ];
   }
-}
 
-/** Generated types have no index signature; the parsed object is the same. */
-function asObject(object: core.Pod | discovery.EndpointSlice): KubeObject {
-  return object as unknown as KubeObject;
-}
+  #changeNetworks(networks: MeshNetworks, source: ObjectKey): Change[] {
+    if (JSON.stringify(networks) === JSON.stringify(this.#networks)) return [];
+    this.#networks = networks;
+    const gateways = writtenGateways(networks);
+    const made: ModelObject[] =
+      gateways.length === 0
+        ? []
+        : [{ kind: "NetworkGateways", key: NETWORKS_KEY, source, gateways }];
+    return [
+      ...this.#made.become("networks", made),
+      ...[...this.#clusters.keys()].flatMap((id) => this.#again(id === "" ? undefined : id)),
+    ];
+  }
 
-function sameTopology(left: core.Node | undefined, right: core.Node | undefined): boolean {
-  const topology = (node: core.Node | undefined): string =>
-    JSON.stringify(
-      Object.entries(node?.metadata.labels ?? {})
-        .filter(([name]) => name.startsWith("topology."))
-        .toSorted(([one], [other]) => compareText(one, other)),
-    );
-  return topology(left) === topology(right);
-}
-
-/** Pods by name, and addresses of endpoints that name no pod. */
-function namesIn(slice: discovery.EndpointSlice | undefined): string[] {
-  const namespace = slice?.metadata.namespace ?? "default";
-  return (slice?.endpoints ?? []).flatMap((endpoint) =>
-    endpoint.targetRef?.kind === "Pod"
-      ? [`${endpoint.targetRef.namespace ?? namespace}/${endpoint.targetRef.name ?? ""}`]
-      : endpoint.addresses,
-  );
-}
-
-function addTo(index: Map<string, Set<string>>, name: string, key: string): void {
-  const keys = index.get(name);
-  if (keys === undefined) index.set(name, new Set([key]));
-  else keys.add(key);
-}
-
-function dropFrom(index: Map<string, Set<string>>, name: string, key: string): void {
-  const keys = index.get(name);
-  keys?.delete(key);
-  if (keys?.size === 0) index.delete(name);
+  /** Everything of a cluster once more: something that all of it depends on has changed. */
+  #again(cluster: string | undefined): Change[] {
+    return replayOrder(this.#filter.seen(cluster)).flatMap((event) => this.#admitted(event));
+  }
 }

@@ -1,33 +1,44 @@
 /** A ServiceEntry as services and endpoints: one service a host. */
 
-import { hostname, objectKey } from "#pilot/model/name.ts";
+import { isIP } from "node:net";
+import type { WorkloadEntry as WorkloadEntrySpec } from "#crds/types/networking-v1.ts";
 import { canonicalCidr } from "#pilot/model/cidr.ts";
 import { isWildcard } from "#pilot/model/host.ts";
-import { matchesAll } from "#pilot/model/labels.ts";
+import { type Hostname, hostname, objectKey } from "#pilot/model/name.ts";
 import {
   type Endpoint,
   type EndpointSet,
-  type Locality,
-  NO_LOCALITY,
   type Resolution,
   type Service,
   type ServiceEntry,
   type ServicePort,
   type Workload,
 } from "#pilot/model/object.ts";
+import type { Problem } from "#pilot/model/problem.ts";
 import { parseProtocol } from "#pilot/model/protocol.ts";
-import type { WorkloadEntry } from "#crds/types/networking-v1.ts";
+import {
+  type NetworkOf,
+  localityOfEntry,
+  networkOfEntry,
+  speaksMeshTls,
+  weightOf,
+} from "./workload-entry.ts";
 
-const TLS_MODE = "security.istio.io/tlsMode";
+const AUTO_ALLOCATE = "networking.istio.io/enable-autoallocate-ip";
+const UNIX = "unix://";
+
+/** Addresses that the status of a ServiceEntry gives to its hosts. */
+export type AllocatedAddresses = ReadonlyMap<Hostname, readonly string[]>;
 
 /** The services that a ServiceEntry declares, in the order of its hosts. */
-export function convertServiceEntry(entry: ServiceEntry): Service[] {
+export function convertServiceEntry(
+  entry: ServiceEntry,
+  allocated: AllocatedAddresses = new Map(),
+): Service[] {
   const { spec } = entry;
-  const hosts = [...new Set((spec.hosts ?? []).map(hostname))];
-  const addresses = (spec.addresses ?? []).filter(
-    (address) => canonicalCidr(address) !== undefined,
-  );
-  return hosts.map((host) => ({
+  const written = (spec.addresses ?? []).map(singleAddress).filter((one) => one !== undefined);
+  const wantsAllocated = takesAllocatedAddresses(entry);
+  return hostsOf(entry).map((host) => ({
     kind: "Service",
     key: objectKey("Service", entry.namespace, `${entry.name}/${host}`),
     source: entry.key,
@@ -37,13 +48,53 @@ export function convertServiceEntry(entry: ServiceEntry): Service[] {
     creationTimestamp: entry.creationTimestamp,
     labels: entry.labels,
     ports: portsOf(entry),
-    addresses,
+    addresses: wantsAllocated ? (allocated.get(host) ?? []) : written,
     resolution: resolutionOf(entry),
     external: spec.location !== "MESH_INTERNAL",
     headless: false,
     exportTo: spec.exportTo ?? [],
     subjectAltNames: spec.subjectAltNames ?? [],
   }));
+}
+
+function hostsOf(entry: ServiceEntry): Hostname[] {
+  return [...new Set((entry.spec.hosts ?? []).map(hostname))];
+}
+
+/** A range of one address is that address. */
+function singleAddress(text: string): string | undefined {
+  if (canonicalCidr(text) === undefined) return undefined;
+  const [address = "", length] = text.split("/");
+  return length === (isIP(address) === 4 ? "32" : "128") ? address : text;
+}
+
+/**
+ * Whether hosts get addresses by allocation (Istio, "ServiceEntry: automatic address allocation"):
+ * not where there are some already, and not where connections go where they were going anyway.
+ */
+export function takesAllocatedAddresses(entry: {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly spec: ServiceEntry["spec"];
+}): boolean {
+  const { spec, labels } = entry;
+  if (spec.resolution === undefined || spec.resolution === "NONE") return false;
+  if ((spec.addresses ?? []).length > 0) return false;
+  return labels[AUTO_ALLOCATE]?.toLowerCase() !== "false";
+}
+
+/** `status.addresses`, which is whatever somebody has written there. */
+export function allocatedAddressesOf(status: unknown): AllocatedAddresses {
+  const found = new Map<Hostname, string[]>();
+  if (typeof status !== "object" || status === null || !("addresses" in status)) return found;
+  const { addresses } = status;
+  if (!Array.isArray(addresses)) return found;
+  for (const one of addresses as unknown[]) {
+    if (typeof one !== "object" || one === null || !("host" in one) || !("value" in one)) continue;
+    const { host, value } = one;
+    if (typeof host !== "string" || typeof value !== "string" || isIP(value) === 0) continue;
+    found.set(hostname(host), [...(found.get(hostname(host)) ?? []), value]);
+  }
+  return found;
 }
 
 function portsOf(entry: ServiceEntry): ServicePort[] {
@@ -63,11 +114,32 @@ function resolutionOf(entry: ServiceEntry): Resolution {
       return "dns";
     case "DNS_ROUND_ROBIN":
       return "dns-first";
-    case "NONE":
     case "DYNAMIC_DNS":
+      return "dns-on-request";
+    case "NONE":
     case undefined:
       return "original";
   }
+}
+
+/** What an entry says that can't be as it stands; the rest of it counts. */
+export function problemsOfServiceEntry(entry: ServiceEntry): Problem[] {
+  const problems: Problem[] = [];
+  const warn = (path: string, reason: string, message: string): void => {
+    problems.push({ object: entry.key, path, severity: "warning", reason, message });
+  };
+  for (const [at, address] of (entry.spec.addresses ?? []).entries()) {
+    if (canonicalCidr(address) !== undefined) continue;
+    warn(`spec.addresses[${at}]`, "InvalidAddress", `${address} is neither an address nor a range`);
+  }
+  const isStatic = entry.spec.resolution === "STATIC";
+  for (const [at, { address = "" }] of (entry.spec.endpoints ?? []).entries()) {
+    const isName = address !== "" && !address.startsWith(UNIX) && isIP(address) === 0;
+    if (!isStatic || !isName) continue;
+    const path = `spec.endpoints[${at}].address`;
+    warn(path, "InvalidAddress", `${address} is a name, which only resolution DNS looks up`);
+  }
+  return problems;
 }
 
 /**
@@ -76,106 +148,106 @@ function resolutionOf(entry: ServiceEntry): Resolution {
  */
 export function endpointsOfServiceEntry(
   entry: ServiceEntry,
-  workloads: Iterable<Workload>,
+  selected: readonly Workload[],
+  network: NetworkOf,
 ): EndpointSet[] {
-  const services = convertServiceEntry(entry);
   const ports = portsOf(entry);
-  const selector = entry.spec.workloadSelector;
-  return services.map((service) => ({
+  const resolution = resolutionOf(entry);
+  const byName = isLookedUp(resolution);
+  const written = (entry.spec.endpoints ?? [])
+    .map((endpoint, at) => ({ endpoint, name: `${entry.name}-${at}` }))
+    .filter(({ endpoint: { address = "" } }) => {
+      const plain = address === "" || address.startsWith(UNIX) || isIP(address) !== 0;
+      return plain || byName;
+    })
+    .map(({ endpoint, name }) => writtenEndpoint(endpoint, name, { entry, ports, network }));
+  return hostsOf(entry).map((host) => ({
     kind: "EndpointSet",
-    key: objectKey("EndpointSet", entry.namespace, `entry/${entry.name}/${service.host}`),
+    key: objectKey("EndpointSet", entry.namespace, `entry/${entry.name}/${host}`),
     source: entry.key,
-    host: service.host,
+    host,
     namespace: entry.namespace,
     endpoints:
-      selector === undefined
-        ? writtenEndpoints(entry, service, ports)
-        : selectedEndpoints(entry.namespace, selector.labels ?? {}, workloads, ports),
+      entry.spec.workloadSelector !== undefined
+        ? selected.flatMap((workload) => selectedEndpoints(workload, ports))
+        : written.length > 0 || !byName || isWildcard(host)
+          ? written
+          : [writtenEndpoint({ address: host }, entry.name, { entry, ports, network })],
   }));
 }
 
-function writtenEndpoints(
-  entry: ServiceEntry,
-  service: Service,
-  ports: readonly ServicePort[],
-): Endpoint[] {
-  const written = (entry.spec.endpoints ?? []).filter(
-    (endpoint) => (endpoint.address ?? "") !== "" && !endpoint.address?.startsWith("unix://"),
-  );
-  if (written.length > 0) {
-    return written.map((endpoint) => fromWorkloadEntry(endpoint, entry, ports));
-  }
-  const byName = service.resolution === "dns" || service.resolution === "dns-first";
-  if (!byName || isWildcard(service.host)) return [];
-  return [fromWorkloadEntry({ address: service.host }, entry, ports, (port) => port.number)];
+/** Workloads without an address of their own kind are only found where names are looked up. */
+export function isLookedUp(resolution: Resolution): boolean {
+  return resolution === "dns" || resolution === "dns-first";
 }
 
-function fromWorkloadEntry(
-  endpoint: WorkloadEntry,
-  entry: ServiceEntry,
+export function resolvesNames(entry: ServiceEntry): boolean {
+  return isLookedUp(resolutionOf(entry));
+}
+
+/** A port of its own name, else the target port, else the service's port. */
+function portNumbers(
   ports: readonly ServicePort[],
-  defaultPort: (port: ServicePort) => number = (port) =>
-    typeof port.targetPort === "number" ? port.targetPort : port.number,
+  own: Readonly<Record<string, number>>,
+): Record<string, number> {
+  return Object.fromEntries(
+    ports.map((port) => [
+      port.name,
+      (Object.hasOwn(own, port.name) ? own[port.name] : undefined) ??
+        (typeof port.targetPort === "number" ? port.targetPort : port.number),
+    ]),
+  );
+}
+
+function writtenEndpoint(
+  endpoint: WorkloadEntrySpec,
+  name: string,
+  on: {
+    readonly entry: ServiceEntry;
+    readonly ports: readonly ServicePort[];
+    readonly network: NetworkOf;
+  },
 ): Endpoint {
-  const own = endpoint.ports ?? {};
   const labels = endpoint.labels ?? {};
   return {
     address: endpoint.address ?? "",
-    ports: Object.fromEntries(
-      ports.map((port) => [
-        port.name,
-        (Object.hasOwn(own, port.name) ? own[port.name] : undefined) ?? defaultPort(port),
-      ]),
-    ),
+    ports: portNumbers(on.ports, endpoint.ports ?? {}),
     health: "healthy",
     labels,
-    locality: parseLocality(endpoint.locality),
-    network: endpoint.network ?? "",
-    weight: endpoint.weight === undefined || endpoint.weight === 0 ? 1 : endpoint.weight,
+    locality: localityOfEntry(endpoint.locality, labels),
+    network: networkOfEntry(endpoint, labels, on.network),
+    weight: weightOf(endpoint),
     serviceAccount: endpoint.serviceAccount ?? "",
-    meshTls: labels[TLS_MODE] === "istio",
-    workload: entry.name,
-    namespace: entry.namespace,
+    meshTls: speaksMeshTls(endpoint, labels),
+    workload: name,
+    namespace: on.entry.namespace,
   };
 }
 
-function selectedEndpoints(
-  namespace: string,
-  selector: Readonly<Record<string, string>>,
-  workloads: Iterable<Workload>,
-  ports: readonly ServicePort[],
-): Endpoint[] {
-  const endpoints: Endpoint[] = [];
-  for (const workload of workloads) {
-    if (workload.namespace !== namespace || !matchesAll(selector, workload.labels)) continue;
-    for (const address of workload.addresses) {
-      endpoints.push({
-        address,
-        ports: Object.fromEntries(
-          ports.map((port) => [
-            port.name,
-            (Object.hasOwn(workload.ports, port.name) ? workload.ports[port.name] : undefined) ??
-              (typeof port.targetPort === "number" ? port.targetPort : port.number),
-          ]),
-        ),
-        health: "healthy",
-        labels: workload.labels,
-        locality: workload.locality,
-        network: workload.network,
-        weight: 1,
-        serviceAccount: workload.serviceAccount,
-        meshTls: workload.labels[TLS_MODE] === "istio",
-        workload: workload.name,
-        namespace,
-      });
-    }
-  }
-  return endpoints.toSorted((left, right) => (left.address < right.address ? -1 : 1));
+/** One endpoint an address; a workload without one may be reached by its network's gateways. */
+function selectedEndpoints(workload: Workload, ports: readonly ServicePort[]): Endpoint[] {
+  const addresses = workload.addresses.length === 0 ? [""] : workload.addresses;
+  return addresses.map((address) => ({
+    ...endpointOfWorkload(workload, address),
+    ports: portNumbers(ports, workload.ports),
+  }));
 }
 
-/** `region/zone/subzone`. */
-function parseLocality(text: string | undefined): Locality {
-  if (text === undefined || text === "") return NO_LOCALITY;
-  const [region = "", zone = "", subZone = ""] = text.split("/");
-  return { region, zone, subZone };
+/** All of an endpoint that its workload decides; the ports are the service's affair. */
+export function endpointOfWorkload(workload: Workload, address: string): Omit<Endpoint, "ports"> {
+  const { labels, locality, network, weight, serviceAccount, meshTls, health } = workload;
+  return {
+    address,
+    health,
+    labels,
+    locality,
+    ...(workload.node === undefined ? {} : { node: workload.node }),
+    network,
+    ...(workload.cluster === undefined ? {} : { cluster: workload.cluster }),
+    weight,
+    serviceAccount,
+    meshTls,
+    workload: workload.name,
+    namespace: workload.namespace,
+  };
 }

@@ -104,7 +104,7 @@ const CONNECTION_RULE: Shape = {
   route: [{ "destination!": DESTINATION, weight: "count" }],
 };
 
-const POOL: Shape = {
+export const POOL: Shape = {
   tcp: {
     maxConnections: "count",
     connectTimeout: "text",
@@ -119,9 +119,26 @@ const POOL: Shape = {
     maxRetries: "count",
     maxConcurrentStreams: "count",
     idleTimeout: "text",
+    http2KeepAlive: { interval: "text", timeout: "text" },
     h2UpgradePolicy: oneOf("DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"),
     useClientProtocol: "boolean",
   },
+};
+
+const REGION_FAILOVER: Shape = { from: "text", to: "text" };
+
+export const LOCALITY: Shape = {
+  enabled: "boolean",
+  distribute: [{ from: "text", to: { "*": "count" } }],
+  failover: [REGION_FAILOVER],
+  failoverPriority: TEXTS,
+};
+
+export const ZONE_AWARE: Shape = {
+  enabled: "boolean",
+  minClusterSize: "count",
+  failover: [REGION_FAILOVER],
+  failoverPriority: TEXTS,
 };
 
 const BALANCER: Shape = {
@@ -135,23 +152,30 @@ const BALANCER: Shape = {
   ),
   consistentHash: {
     httpHeaderName: "text",
-    httpCookie: { "name!": "text", path: "text", ttl: "text" },
+    httpCookie: {
+      "name!": "text",
+      path: "text",
+      ttl: "text",
+      attributes: [{ "name!": "text", value: "text" }],
+    },
     httpQueryParameterName: "text",
     useSourceIp: "boolean",
     minimumRingSize: "count",
     ringHash: { minimumRingSize: "count" },
     maglev: { tableSize: "count" },
   },
-  localityLbSetting: { enabled: "boolean" },
-  warmup: { duration: "text", minimumPercent: "count", aggression: "number" },
+  localityLbSetting: LOCALITY,
+  zoneAwareLbSetting: ZONE_AWARE,
+  warmup: { duration: "text", minimumPercent: "number", aggression: "number" },
   warmupDurationSecs: "text",
 };
 
-const OUTLIERS: Shape = {
+export const OUTLIERS: Shape = {
   consecutive5xxErrors: "count",
   consecutiveErrors: "count",
   consecutiveGatewayErrors: "count",
   consecutiveLocalOriginFailures: "count",
+  outlierDetectionHttpErrorCodes: ["count"],
   splitExternalLocalOriginErrors: "boolean",
   interval: "text",
   baseEjectionTime: "text",
@@ -164,6 +188,7 @@ const CLIENT_TLS: Shape = {
   clientCertificate: "text",
   privateKey: "text",
   caCertificates: "text",
+  caCrl: "text",
   credentialName: "text",
   sni: "text",
   subjectAltNames: TEXTS,
@@ -177,7 +202,13 @@ const PORT_POLICY: Shape = {
   tls: CLIENT_TLS,
 };
 
-const POLICY: Shape = { ...PORT_POLICY, portLevelSettings: [{ ...PORT_POLICY, "port!": PORT }] };
+const POLICY: Shape = {
+  ...PORT_POLICY,
+  portLevelSettings: [{ ...PORT_POLICY, "port!": PORT }],
+  proxyProtocol: { version: oneOf("V1", "V2") },
+  retryBudget: { percent: "number", minRetryConcurrency: "count", budgetInterval: "text" },
+  tunnel: { protocol: oneOf("CONNECT", "POST"), "targetHost!": "text", "targetPort!": "port" },
+};
 
 const SERVER_TLS: Shape = {
   mode: oneOf(
@@ -200,37 +231,6 @@ const SERVER_TLS: Shape = {
   maxProtocolVersion: "text",
 };
 
-export const SHAPES: { readonly [K in ConfigKind]: Shape } = {
-  VirtualService: {
-    hosts: TEXTS,
-    gateways: TEXTS,
-    exportTo: TEXTS,
-    http: [HTTP_RULE],
-    tls: [CONNECTION_RULE],
-    tcp: [CONNECTION_RULE],
-  },
-  DestinationRule: {
-    "host!": "text",
-    exportTo: TEXTS,
-    trafficPolicy: POLICY,
-    subsets: [{ "name!": "text", labels: TEXT_MAP, trafficPolicy: POLICY }],
-    workloadSelector: { matchLabels: TEXT_MAP },
-  },
-  Gateway: {
-    selector: TEXT_MAP,
-    servers: [{ "port!": NAMED_PORT, bind: "text", hosts: TEXTS, tls: SERVER_TLS }],
-  },
-  ServiceEntry: {
-    hosts: TEXTS,
-    addresses: TEXTS,
-    exportTo: TEXTS,
-    location: oneOf("MESH_EXTERNAL", "MESH_INTERNAL"),
-    resolution: oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"),
-    subjectAltNames: TEXTS,
-    ports: [NAMED_PORT],
-    endpoints: [
-      {
-        address: "text",
 const TARGET: Shape = { "name!": "text", "kind!": "text", group: "text", namespace: "text" };
 const TARGETS: Shape = [TARGET];
 
@@ -317,14 +317,45 @@ const TELEMETRY: Shape = {
   ],
 };
 
-        ports: { "*": "port" },
-        labels: TEXT_MAP,
-        network: "text",
-        locality: "text",
-        weight: "count",
-        serviceAccount: "text",
-      },
-    ],
+const WORKLOAD: Shape = {
+  address: "text",
+  ports: { "*": "port" },
+  labels: TEXT_MAP,
+  network: "text",
+  locality: "text",
+  weight: "count",
+  serviceAccount: "text",
+};
+
+export const SHAPES: { readonly [K in ConfigKind]: Shape } = {
+  VirtualService: {
+    hosts: TEXTS,
+    gateways: TEXTS,
+    exportTo: TEXTS,
+    http: [HTTP_RULE],
+    tls: [CONNECTION_RULE],
+    tcp: [CONNECTION_RULE],
+  },
+  DestinationRule: {
+    "host!": "text",
+    exportTo: TEXTS,
+    trafficPolicy: POLICY,
+    subsets: [{ "name!": "text", labels: TEXT_MAP, trafficPolicy: POLICY }],
+    workloadSelector: { matchLabels: TEXT_MAP },
+  },
+  Gateway: {
+    selector: TEXT_MAP,
+    servers: [{ "port!": NAMED_PORT, bind: "text", hosts: TEXTS, tls: SERVER_TLS }],
+  },
+  ServiceEntry: {
+    hosts: TEXTS,
+    addresses: TEXTS,
+    exportTo: TEXTS,
+    location: oneOf("MESH_EXTERNAL", "MESH_INTERNAL"),
+    resolution: oneOf("NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"),
+    subjectAltNames: TEXTS,
+    ports: [NAMED_PORT],
+    endpoints: [WORKLOAD],
     workloadSelector: { labels: TEXT_MAP },
   },
   Sidecar: {
@@ -333,7 +364,6 @@ const TELEMETRY: Shape = {
     ingress: [{ "port!": NAMED_PORT, bind: "text", captureMode: "text", defaultEndpoint: "text" }],
     outboundTrafficPolicy: { mode: oneOf("REGISTRY_ONLY", "ALLOW_ANY") },
   },
-};
   EnvoyFilter: {
     workloadSelector: { labels: TEXT_MAP },
     targetRefs: TARGETS,
@@ -347,3 +377,10 @@ const TELEMETRY: Shape = {
     environmentVariables: TEXT_MAP,
     image: { imageType: "text" },
   },
+  WorkloadEntry: WORKLOAD,
+  WorkloadGroup: {
+    metadata: { labels: TEXT_MAP, annotations: TEXT_MAP },
+    "template!": WORKLOAD,
+    probe: {},
+  },
+};
