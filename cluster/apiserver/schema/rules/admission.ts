@@ -23,6 +23,7 @@ export const ADMISSION_RULES: Readonly<Record<string, TypeRules>> = {
     reinvocationPolicy: oneOf(["IfNeeded", "Never"], "Never"),
   },
   [`${ADMISSION}.ValidatingWebhook`]: WEBHOOK,
+  [`${ADMISSION}.MatchCondition`]: { name: REQUIRED, expression: REQUIRED },
   [`${ADMISSION}.RuleWithOperations`]: { scope: oneOf(["*", "Cluster", "Namespaced"], "*") },
   [`${ADMISSION}.ServiceReference`]: {
     namespace: REQUIRED,
