@@ -55,6 +55,8 @@ export function fractionalPercent(millionths: number): object {
 /** Where a resource comes from: the stream that this configuration came by. */
 export const FROM_ADS = { ads: {}, initialFetchTimeout: "0s", resourceApiVersion: "V3" };
 
+/** An IP address or name with a port, or `unix://PATH`. */
 export function socketAddress(address: string, port: number): object {
+  if (address.startsWith("unix://")) return { pipe: { path: address.slice("unix://".length) } };
   return { socketAddress: { address, portValue: port } };
 }

@@ -1,37 +1,34 @@
 /** envoy.config.cluster.v3.Cluster. */
 
-import {
-  type Cluster,
-  type ClusterHttp,
-  type LoadBalancing,
-  type OutlierDetection,
-  type Warmup,
+import type {
+  Cluster,
+  Limits,
+  LoadBalancing,
+  OutlierDetection,
+  Warmup,
 } from "#pilot/ir/cluster.ts";
-import { FROM_ADS, any, duration, set } from "./any.ts";
+import { type Extension, FROM_ADS, duration, extension, set } from "./any.ts";
+import { protocolOptions } from "./cluster-http.ts";
+import { dnsCache } from "./dns-cache.ts";
 import { buildAssignment } from "./endpoint.ts";
 import { configPath, istioMetadata } from "./metadata.ts";
-import { clientSocket, plainSocket } from "./tls.ts";
-
-const HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
-const DNS_REFRESH_MS = 60_000;
+import { clientSocket, plainSocket, proxyProtocolSocket } from "./tls.ts";
 
 export function buildCluster(cluster: Cluster): object {
   const outbound = cluster.services.length > 0 && cluster.direction === "outbound";
+  const limits = cluster.limits === undefined ? undefined : thresholds(cluster.limits);
+  const balancing = commonBalancing(cluster);
   return {
     name: cluster.name,
-    ...(outbound ? { altStatName: `${cluster.name};` } : {}),
+    ...(outbound ? { altStatName: `${cluster.statName ?? cluster.name};` } : {}),
     ...discovery(cluster),
     connectTimeout: duration(cluster.connectTimeoutMs),
     ...loadBalancing(cluster.loadBalancing),
-    ...(cluster.limits === undefined
-      ? {}
-      : { circuitBreakers: { thresholds: [{ ...cluster.limits }] } }),
+    ...(limits === undefined ? {} : { circuitBreakers: { thresholds: [limits] } }),
     ...(cluster.outlierDetection === undefined
       ? {}
       : { outlierDetection: outlierDetection(cluster.outlierDetection) }),
-    ...(cluster.panicThresholdPercent === undefined
-      ? {}
-      : { commonLbConfig: { healthyPanicThreshold: { value: cluster.panicThresholdPercent } } }),
+    ...(Object.keys(balancing).length === 0 ? {} : { commonLbConfig: balancing }),
     ...protocolOptions(cluster),
     ...sockets(cluster),
     ...connections(cluster),
@@ -39,6 +36,7 @@ export function buildCluster(cluster: Cluster): object {
       config: configPath(cluster.origins),
       services: cluster.services.length === 0 ? undefined : cluster.services,
       subset: cluster.subset,
+      external: cluster.external,
     }),
   };
 }
@@ -53,9 +51,20 @@ function discovery({ name, discovery }: Cluster): object {
       return {
         type: discovery.answers === "all" ? "STRICT_DNS" : "LOGICAL_DNS",
         loadAssignment: buildAssignment(discovery.assignment),
-        dnsRefreshRate: duration(DNS_REFRESH_MS),
+        dnsRefreshRate: duration(discovery.refreshMs),
         respectDnsTtl: true,
         dnsLookupFamily: "V4_ONLY",
+      };
+    case "dns-on-request":
+      return {
+        clusterType: extension(
+          "envoy.clusters.dynamic_forward_proxy",
+          "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
+          {
+            dnsCacheConfig: dnsCache(discovery.cache),
+            ...(discovery.nameUnverified ? { allowInsecureClusterOptions: true } : {}),
+          },
+        ),
       };
     case "original":
       return { type: "ORIGINAL_DST" };
@@ -85,7 +94,9 @@ function loadBalancing(lb: LoadBalancing): object {
     case "ring-hash":
       return {
         lbPolicy: "RING_HASH",
-        ringHashLbConfig: { minimumRingSize: String(lb.minimumRingSize) },
+        ...(lb.minimumRingSize === undefined
+          ? {}
+          : { ringHashLbConfig: { minimumRingSize: String(lb.minimumRingSize) } }),
       };
     case "maglev":
       return {
@@ -97,6 +108,39 @@ function loadBalancing(lb: LoadBalancing): object {
     case "provided":
       return { lbPolicy: "CLUSTER_PROVIDED" };
   }
+}
+
+/** Priorities and weights of localities, and what to do when few endpoints are left. */
+function commonBalancing({ panicThresholdPercent, localities }: Cluster): object {
+  return {
+    ...(panicThresholdPercent === undefined
+      ? {}
+      : { healthyPanicThreshold: { value: panicThresholdPercent } }),
+    ...(localities?.kind === "weighted" ? { localityWeightedLbConfig: {} } : {}),
+    ...(localities?.kind === "zone-aware"
+      ? {
+          zoneAwareLbConfig: {
+            ...(localities.enabled ? {} : { routingEnabled: { value: 0 } }),
+            ...(localities.minimumClusterSize === undefined
+              ? {}
+              : { minClusterSize: String(localities.minimumClusterSize) }),
+          },
+        }
+      : {}),
+  };
+}
+
+function thresholds({ retryBudget, ...counts }: Limits): object {
+  if (retryBudget === undefined) return counts;
+  return {
+    ...counts,
+    retryBudget: set({
+      budgetPercent: { value: retryBudget.percent },
+      minRetryConcurrency: retryBudget.minimumConcurrency,
+      budgetInterval:
+        retryBudget.intervalMs === undefined ? undefined : duration(retryBudget.intervalMs),
+    }),
+  };
 }
 
 function slowStart(warmup: Warmup): object {
@@ -134,59 +178,22 @@ function outlierDetection(spec: OutlierDetection): object {
   });
 }
 
-/**
- * Without a server name of its own, TLS asks for the request's host and expects its certificate.
- */
-function protocolOptions({ http, tls }: Cluster): object {
-  const auto = tls?.autoServerName === true;
-  if (http === undefined && !auto) return {};
-  const options = httpOptions(http ?? { version: "http1" });
-  const upstream = {
-    autoSni: true,
-    ...(tls?.trust !== undefined && tls.subjectAltNames.length === 0
-      ? { autoSanValidation: true }
-      : {}),
-  };
-  return {
-    typedExtensionProtocolOptions: {
-      [HTTP_OPTIONS]: auto ? { ...options, upstreamHttpProtocolOptions: upstream } : options,
-    },
-  };
-}
-
-function httpOptions(http: ClusterHttp): object {
-  const http2 = set({ maxConcurrentStreams: http.maxConcurrentStreams });
-  const common = set({
-    idleTimeout: http.idleTimeoutMs === undefined ? undefined : duration(http.idleTimeoutMs),
-    maxRequestsPerConnection: http.maxRequestsPerConnection,
-  });
-  const version =
-    http.version === "downstream"
-      ? { useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
-      : {
-          explicitHttpConfig:
-            http.version === "http2"
-              ? { http2ProtocolOptions: http2 }
-              : { httpProtocolOptions: {} },
-        };
-  return any(HTTP_OPTIONS, {
-    ...(Object.keys(common).length === 0 ? {} : { commonHttpProtocolOptions: common }),
-    ...version,
-  });
-}
-
 /** With mutual TLS of the mesh, each endpoint says by its metadata whether it takes part. */
-function sockets({ tls, meshTls }: Cluster): object {
-  if (tls !== undefined) return { transportSocket: clientSocket(tls) };
-  if (meshTls === undefined) return {};
+function sockets({ tls, meshTls, proxyProtocol }: Cluster): object {
+  const wrapped = (socket: Extension): Extension =>
+    proxyProtocol === undefined ? socket : proxyProtocolSocket(proxyProtocol, socket);
+  if (tls !== undefined) return { transportSocket: wrapped(clientSocket(tls)) };
+  if (meshTls === undefined) {
+    return proxyProtocol === undefined ? {} : { transportSocket: wrapped(plainSocket()) };
+  }
   return {
     transportSocketMatches: [
       {
         name: "tlsMode-istio",
         match: { tlsMode: "istio" },
-        transportSocket: clientSocket(meshTls),
+        transportSocket: wrapped(clientSocket(meshTls)),
       },
-      { name: "tlsMode-disabled", match: {}, transportSocket: plainSocket() },
+      { name: "tlsMode-disabled", match: {}, transportSocket: wrapped(plainSocket()) },
     ],
   };
 }

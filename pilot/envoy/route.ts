@@ -256,6 +256,7 @@ function hashPolicy(policy: HashPolicy): object {
           name: policy.name,
           path: policy.path,
           ttl: policy.ttlMs === undefined ? undefined : duration(policy.ttlMs),
+          attributes: policy.attributes,
         }),
       };
     case "source-address":

@@ -1,5 +1,6 @@
 /** Transport sockets. */
 
+import { isIP } from "node:net";
 import type { ClientTls, CredentialSource, ServerTls, TrustSource } from "#pilot/ir/tls.ts";
 import { type Extension, FROM_ADS, extension, nonEmpty, set } from "./any.ts";
 
@@ -52,11 +53,20 @@ export function clientSocket(tls: ClientTls): Extension {
         tlsMaximumProtocolVersion: "TLSv1_3",
       },
       ...(tls.credential === undefined ? {} : credential(tls.credential)),
-      ...trust(tls.trust, tls.subjectAltNames),
+      ...trust(tls.trust, tls.subjectAltNames, tls.revoked),
       ...nonEmpty({ alpnProtocols: tls.alpn }),
     },
     ...(tls.serverName === "" ? {} : { sni: tls.serverName }),
   });
+}
+
+/** Connections through `inner` that begin with a PROXY header. */
+export function proxyProtocolSocket(version: "V1" | "V2", inner: Extension): Extension {
+  return extension(
+    "envoy.transport_sockets.upstream_proxy_protocol",
+    "envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport",
+    { config: { version }, transportSocket: inner },
+  );
 }
 
 export function plainSocket(): Extension {
@@ -84,13 +94,23 @@ function credential(source: CredentialSource): object {
   }
 }
 
-function trust(source: TrustSource | undefined, names: readonly string[]): object {
+function trust(
+  source: TrustSource | undefined,
+  names: readonly string[],
+  revoked?: string,
+): object {
   if (source === undefined) return {};
-  const san = nonEmpty({
-    matchTypedSubjectAltNames: names.flatMap((name) =>
-      ["URI", "DNS"].map((sanType) => ({ sanType, matcher: { exact: name } })),
-    ),
-  });
+  const san = {
+    ...nonEmpty({
+      matchTypedSubjectAltNames: names.flatMap((name) =>
+        ["URI", isIP(name) === 0 ? "DNS" : "IP_ADDRESS"].map((sanType) => ({
+          sanType,
+          matcher: { exact: name },
+        })),
+      ),
+    }),
+    ...(revoked === undefined ? {} : { crl: { filename: revoked } }),
+  };
   switch (source.kind) {
     case "workload":
     case "named":

@@ -13,7 +13,15 @@ export type Discovery =
   | {
       readonly kind: "dns";
       readonly answers: "all" | "first";
+      readonly refreshMs: number;
       readonly assignment: EndpointAssignment;
+    }
+  /** The host that each request names, resolved when it comes; `cache` names the answers' memory. */
+  | {
+      readonly kind: "dns-on-request";
+      readonly cache: string;
+      /** TLS does without some check of the server's name, or there is none at all. */
+      readonly nameUnverified: boolean;
     }
   /** Wherever the connection was going before it was redirected. */
   | { readonly kind: "original" }
@@ -24,10 +32,21 @@ export type LoadBalancing =
   | { readonly kind: "least-request"; readonly warmup?: Warmup }
   | { readonly kind: "round-robin"; readonly warmup?: Warmup }
   | { readonly kind: "random" }
-  | { readonly kind: "ring-hash"; readonly minimumRingSize: number }
+  | { readonly kind: "ring-hash"; readonly minimumRingSize?: number }
   | { readonly kind: "maglev"; readonly tableSize?: number }
   /** The discovery kind decides (`original`). */
   | { readonly kind: "provided" };
+
+/** What localities of endpoints mean beside their priorities. */
+export type LocalityBalancing =
+  /** Each gets its share of the traffic by its weight. */
+  | { readonly kind: "weighted" }
+  /** The client's own zone first, as long as that loads no zone more than its share. */
+  | {
+      readonly kind: "zone-aware";
+      readonly enabled: boolean;
+      readonly minimumClusterSize?: number;
+    };
 
 export interface Warmup {
   readonly durationMs: number;
@@ -41,6 +60,14 @@ export interface Limits {
   readonly maxPendingRequests: number;
   readonly maxRequests: number;
   readonly maxRetries: number;
+  /** Retries are limited by a share of the active requests, instead of by `maxRetries`. */
+  readonly retryBudget?: RetryBudget;
+}
+
+export interface RetryBudget {
+  readonly percent: number;
+  readonly minimumConcurrency: number;
+  readonly intervalMs?: number;
 }
 
 /** Where nothing is configured, nothing is limited (Istio's default). */
@@ -54,6 +81,8 @@ export interface OutlierDetection {
   readonly intervalMs?: number;
   readonly baseEjectionTimeMs?: number;
   readonly maxEjectionPercent?: number;
+  /** These count as failures, instead of 5xx. */
+  readonly httpErrorCodes?: readonly number[];
 }
 
 /** What HTTP version goes upstream. */
@@ -63,7 +92,10 @@ export interface ClusterHttp {
   readonly version: UpstreamHttp;
   readonly idleTimeoutMs?: number;
   readonly maxRequestsPerConnection?: number;
+  readonly maxConnectionDurationMs?: number;
   readonly maxConcurrentStreams?: number;
+  /** HTTP/2 pings. */
+  readonly pings?: { readonly intervalMs?: number; readonly timeoutMs: number };
 }
 
 export interface KeepAlive {
@@ -77,6 +109,7 @@ export interface Cluster {
   readonly direction: "outbound" | "inbound";
   readonly discovery: Discovery;
   readonly loadBalancing: LoadBalancing;
+  readonly localities?: LocalityBalancing;
   readonly connectTimeoutMs: number;
   readonly limits?: Limits;
   readonly outlierDetection?: OutlierDetection;
@@ -87,7 +120,8 @@ export interface Cluster {
   /** Use mutual TLS of the mesh with endpoints that accept it. */
   readonly meshTls?: ClientTls;
   readonly keepAlive?: KeepAlive;
-  readonly maxConnectionDurationMs?: number;
+  /** Connections begin with a header that names the client's address. */
+  readonly proxyProtocol?: "V1" | "V2";
   /** Connections are made from here, so that they aren't redirected again. */
   readonly sourceAddress?: string;
   /** The services and the subset that stand behind it, for logs and tools. */
@@ -97,5 +131,9 @@ export interface Cluster {
     readonly namespace: string;
   }[];
   readonly subset?: string;
+  /** Name in metrics, where it isn't the cluster's own. */
+  readonly statName?: string;
+  /** Outside of the mesh. */
+  readonly external?: boolean;
   readonly origins: readonly Origin[];
 }

@@ -4,7 +4,7 @@ import type { ClusterName } from "./name.ts";
 import type { Origin } from "./origin.ts";
 
 export interface Endpoint {
-  /** IP address, or a DNS name in clusters that resolve names. */
+  /** IP address, `unix://PATH`, or a DNS name in clusters that resolve names. */
   readonly address: string;
   readonly port: number;
   readonly weight: number;

@@ -72,7 +72,9 @@ export type HashPolicy =
       readonly kind: "cookie";
       readonly name: string;
       readonly path?: string;
+      /** The cookie is made where a client has none; 0 ends it with the client's session. */
       readonly ttlMs?: number;
+      readonly attributes?: readonly { readonly name: string; readonly value: string }[];
     }
   | { readonly kind: "source-address" }
   | { readonly kind: "query"; readonly name: string };

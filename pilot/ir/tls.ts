@@ -28,9 +28,13 @@ export interface ClientTls {
   readonly credential?: CredentialSource;
   /** Absent: the server's certificate isn't verified. */
   readonly trust?: TrustSource;
+  /** File of revoked certificates. */
+  readonly revoked?: string;
   readonly serverName: string;
-  /** The server name is the request's host (and verified as such) where none is configured. */
+  /** The server name is the request's host where none is configured. */
   readonly autoServerName: boolean;
+  /** The certificate must be for the request's host. */
+  readonly autoSubjectAltName: boolean;
   readonly subjectAltNames: readonly string[];
   readonly alpn: readonly string[];
 }

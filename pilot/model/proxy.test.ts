@@ -22,7 +22,7 @@ describe("a proxy's node", () => {
       locality: { region: "north", zone: "a", sub_zone: "r1" },
       userAgentVersion: "1.40.0",
     });
-    expect(result).toEqual({
+    expect(result).toMatchObject({
       ok: true,
       proxy: {
         id: ID,
@@ -35,6 +35,7 @@ describe("a proxy's node", () => {
         serviceAccount: "web",
         locality: { region: "north", zone: "a", subZone: "r1" },
         network: "net-1",
+        node: "",
         cluster: "",
         version: "1.40.0",
       },

@@ -22,18 +22,20 @@ export interface Proxy {
   readonly serviceAccount: string;
   readonly locality: Locality;
   readonly network: string;
+  /** The machine that it runs on (metadata NODE_NAME), or empty. */
+  readonly node: string;
   /** Kubernetes cluster (metadata CLUSTER_ID). */
   readonly cluster: string;
   /** `1.40.0`, or empty where the proxy doesn't say. */
   readonly version: string;
-}
-
   /** Of Istio (metadata ISTIO_VERSION), or empty. */
   readonly istioVersion: string;
   /** `app.namespace` as it names itself to collectors (Envoy's node cluster), or empty. */
   readonly serviceCluster: string;
   /** Metadata that is plain text, for selections by it. */
   readonly metadata: Readonly<Record<string, string>>;
+}
+
 export interface NodeProblem {
   readonly path: string;
   readonly message: string;
@@ -46,19 +48,19 @@ export type ProxyResult =
 /** A Node as it was decoded; metadata is a plain object (google.protobuf.Struct as JSON). */
 export interface NodeInput {
   readonly id: unknown;
+  readonly cluster?: unknown;
   readonly metadata?: unknown;
   readonly locality?: unknown;
-  readonly cluster?: unknown;
   readonly userAgentVersion?: unknown;
 }
 
 const MAX_ID = 1024;
 const MAX_LABELS = 128;
 const MAX_ADDRESSES = 16;
-const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
-const DOMAIN = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 const MAX_METADATA = 128;
 const MAX_METADATA_TEXT = 1024;
+const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+const DOMAIN = /^[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?$/;
 const LABEL_NAME = /^(?:[a-zA-Z0-9.-]{1,253}\/)?[a-zA-Z0-9](?:[-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/;
 const LABEL_VALUE = /^[-_.a-zA-Z0-9]{0,63}$/;
 const NAME = /^[-_.a-zA-Z0-9]{1,512}$/;
@@ -99,14 +101,15 @@ export function parseProxy(node: NodeInput): ProxyResult {
       serviceAccount: asName(metadata.get("SERVICE_ACCOUNT")),
       locality: parseLocality(node.locality, labels),
       network: asName(metadata.get("NETWORK")),
+      node: asName(metadata.get("NODE_NAME")),
       cluster: asName(metadata.get("CLUSTER_ID")),
       version: asName(node.userAgentVersion),
-    },
-  };
-}
       istioVersion: asName(metadata.get("ISTIO_VERSION")),
       serviceCluster: asName(node.cluster),
       metadata: plainMetadata(metadata),
+    },
+  };
+}
 
 type Refuse = (path: string, message: string) => void;
 
@@ -160,9 +163,6 @@ function asRecord(value: unknown): ReadonlyMap<string, unknown> {
   return new Map(Object.entries(value));
 }
 
-function asName(value: unknown): string {
-  return typeof value === "string" && NAME.test(value) ? value : "";
-}
 /** At most so many, and none that is long: nobody selects proxies by a document. */
 function plainMetadata(metadata: ReadonlyMap<string, unknown>): Record<string, string> {
   const plain = [...metadata].flatMap(([name, value]): [string, string][] =>
@@ -171,6 +171,9 @@ function plainMetadata(metadata: ReadonlyMap<string, unknown>): Record<string, s
   return Object.fromEntries(plain.slice(0, MAX_METADATA));
 }
 
+function asName(value: unknown): string {
+  return typeof value === "string" && NAME.test(value) ? value : "";
+}
 
 /** Hostile text is cut and escaped before it reaches a log line. */
 function quote(text: string): string {

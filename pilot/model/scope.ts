@@ -10,17 +10,19 @@ import type { Hostname, ObjectKey } from "./name.ts";
 import {
   type Labels,
   type Locality,
+  NO_LOCALITY,
   type Service,
   type ServicePort,
   type Sidecar,
   compareText,
 } from "./object.ts";
 import { lookup } from "./object-index.ts";
+import { type PlaceKind, failoverLabelsOfMesh, placesReadByMesh } from "./place.ts";
 import type { Proxy, ProxyType } from "./proxy.ts";
 import { type PushContext, allGateways } from "./push-context.ts";
+import { telemetriesFor, tracedName } from "./telemetries.ts";
 
 export type ScopeKey = string & { readonly brand: "ScopeKey" };
-import { telemetriesFor, tracedName } from "./telemetries.ts";
 
 /** What a proxy may call: clusters, endpoints and, for sidecars, outbound listeners and routes. */
 export interface OutboundScope {
@@ -33,10 +35,8 @@ export interface OutboundScope {
   /** Only labels that some rule looks at. */
   readonly labels: Labels;
   readonly network: string;
+  /** Only where some rule or service looks at it; none otherwise. */
   readonly locality: Locality;
-}
-
-/** A port of the workload that some service leads to. */
   /** The machine, only where some rule or service looks at it; empty otherwise. */
   readonly node: string;
   /** Patches of the configuration that is made for this scope; absent where there are none. */
@@ -45,6 +45,9 @@ export interface OutboundScope {
   readonly telemetry?: readonly ObjectKey[];
   /** What the proxy calls itself towards collectors that need to be told; else absent. */
   readonly tracedAs?: string;
+}
+
+/** A port of the workload that some service leads to. */
 export interface ServiceTarget {
   readonly service: ObjectKey;
   readonly source: ObjectKey;
@@ -70,13 +73,13 @@ export interface WorkloadScope {
   readonly labels: Labels;
   /** Filled only where a Sidecar's ingress depends on the instance's own address. */
   readonly addresses: readonly string[];
-}
-
-export type ProxyScope = OutboundScope | WorkloadScope;
   /** As in OutboundScope. */
   readonly patches?: readonly PatchRef[];
   readonly telemetry?: readonly ObjectKey[];
   readonly tracedAs?: string;
+}
+
+export type ProxyScope = OutboundScope | WorkloadScope;
 
 /** The two scopes of a proxy in this world. */
 export function scopesOf(
@@ -105,17 +108,14 @@ export function scopesOf(
     targets: targetsOf(context, proxy),
     labels: proxy.type === "router" ? labels : {},
     addresses: sidecar !== undefined && needsAddress(sidecar) ? proxy.addresses : [],
+    ...observation(context, proxy, "workload"),
   };
   return {
     outbound: { ...outbound, key: keyOf(outbound) },
-    ...observation(context, proxy, "workload"),
     workload: { ...workload, key: keyOf(workload) },
   };
 }
 
-/** Fields are put in a fixed order above, so equal content gives equal text. */
-function keyOf(content: object): ScopeKey {
-  return JSON.stringify(content) as ScopeKey;
 /** Objects that few meshes have: without them nothing of this is in a scope. */
 function observation(
   context: PushContext,
@@ -132,6 +132,9 @@ function observation(
   };
 }
 
+/** Fields are put in a fixed order above, so equal content gives equal text. */
+function keyOf(content: object): ScopeKey {
+  return JSON.stringify(content) as ScopeKey;
 }
 
 /**
@@ -166,9 +169,28 @@ function gatewaysOf(context: PushContext, proxy: Proxy): ObjectKey[] {
     .map((gateway) => gateway.key);
 }
 
+/** Proxies of different places are of one class as long as nothing depends on it. */
+function readsPlace(context: PushContext, kind: PlaceKind): boolean {
+  return (
+    context.indexes.readersOfPlace.lists.has(kind) || placesReadByMesh(context.mesh).includes(kind)
+  );
+}
+
+/** What the proxy says itself, else what is known of its workload. */
+function nodeOf(context: PushContext, proxy: Proxy): string {
+  if (proxy.node !== "") return proxy.node;
+  const workloads = proxy.addresses.flatMap((address) =>
+    lookup(context.indexes.workloadsByAddress, address),
+  );
+  return workloads.find((one) => one.namespace === proxy.namespace)?.node ?? "";
+}
+
 function mentionedLabels(context: PushContext, labels: Labels): Labels {
+  const ofMesh = failoverLabelsOfMesh(context.mesh);
   return Object.fromEntries(
-    Object.entries(labels).filter(([name]) => context.indexes.rulesByLabelName.lists.has(name)),
+    Object.entries(labels).filter(
+      ([name]) => context.indexes.rulesByLabelName.lists.has(name) || ofMesh.includes(name),
+    ),
   );
 }
 

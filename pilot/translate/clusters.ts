@@ -2,28 +2,25 @@
  * Outbound clusters: one for each port of each visible service, and for each subset of its rule.
  */
 
-import type { ClientTLSSettings } from "#crds/types/networking-v1.ts";
-import { type Cluster, type Discovery, UNLIMITED } from "#pilot/ir/cluster.ts";
-import {
-  BLACK_HOLE,
-  type ClusterName,
-  PASSTHROUGH,
-  outboundCluster,
-  tlsServerName,
-} from "#pilot/ir/name.ts";
+import type { Cluster, Discovery } from "#pilot/ir/cluster.ts";
+import { type ClusterName, outboundCluster } from "#pilot/ir/name.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import type { ClientTls } from "#pilot/ir/tls.ts";
 import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
+import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleServices } from "#pilot/model/visible.ts";
-import { policyFor, ruleFor } from "./destination-rule.ts";
+import { blackHole, dnsCacheName, dnsOnRequest, passthrough } from "./catch-all-clusters.ts";
+import { type TlsInput, transportSecurity } from "./client-tls.ts";
+import { policyFor, ruleFor, selectorOf } from "./destination-rule.ts";
+import { buildAssignment, endpointSetsOf, placeFor, singleEndpoint } from "./endpoints.ts";
+import { balancingOf, localitySetting } from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
-import { buildAssignment, endpointSetsOf, singleEndpoint } from "./endpoints.ts";
-import { type Translated, guarded, originOf, reporter, warn } from "./result.ts";
-import { applyPolicy, clientTls } from "./traffic-policy.ts";
+import { type Translated, guarded, originOf, reporter } from "./result.ts";
+import { applyPolicy } from "./traffic-policy.ts";
 
 /** All clusters of an outbound scope: the two that every proxy has, then by host. */
 export function translateClusters(
@@ -37,8 +34,9 @@ export function translateClusters(
   for (const service of visible.list) {
     if (service.aliasOf !== undefined && visible.byHost.has(service.aliasOf)) continue;
     const rule = ruleFor(context, scope, service);
-    const inline = service.resolution === "discovery" ? NO_SETS : endpointSetsOf(context, service);
-    const made = clustersOfService(service, inline, rule, context.mesh, scope.proxyType);
+    const inline = hasInline(service) ? endpointSetsOf(context, service) : NO_SETS;
+    const from = hasInline(service) ? placeFor(service, rule, context.mesh, scope) : "";
+    const made = clustersOfService(service, inline, rule, context.mesh, scope.proxyType, from);
     clusters.push(...made.value);
     problems.push(...made.problems);
   }
@@ -47,22 +45,30 @@ export function translateClusters(
 
 const NO_SETS: readonly EndpointSet[] = [];
 
+/** Whether the endpoints' names are part of the cluster. */
+function hasInline({ resolution }: Service): boolean {
+  return resolution === "dns" || resolution === "dns-first";
+}
+
 const clustersOfService = cached(
   (
     service: Service,
     inline: readonly EndpointSet[],
     rule: MergedRule | undefined,
     mesh: MeshConfig,
-    proxyType: OutboundScope["proxyType"],
+    proxyType: ProxyType,
+    from: string,
   ): Translated<readonly Cluster[]> => {
     const owner = rule?.rules[0]?.key ?? service.source;
     return guarded(owner, [], () => {
-      const problems: IrProblem[] = [];
+      const problems: IrProblem[] = [...(rule?.problems ?? [])];
       const clusters: Cluster[] = [];
       for (const port of service.ports) {
         if (port.protocol === "UDP") continue;
-        for (const subset of [undefined, ...(rule?.subsets ?? [])]) {
-          const made = buildCluster(service, port, { inline, rule, subset, mesh, proxyType });
+        for (const subset of subsetsOf(service, rule)) {
+          const input = { inline, rule, subset, mesh, proxyType, from };
+          const made = buildCluster(service, port, input);
+          if (isEmptyDns(made.value)) continue;
           clusters.push(made.value);
           problems.push(...made.problems);
         }
@@ -72,12 +78,31 @@ const clustersOfService = cached(
   },
 );
 
+/** What is resolved on request has no endpoints to choose among. */
+function subsetsOf(
+  service: Service,
+  rule: MergedRule | undefined,
+): readonly (RuleSubset | undefined)[] {
+  if (service.resolution === "dns-on-request") return [undefined];
+  return [undefined, ...(rule?.subsets ?? [])];
+}
+
+/** A subset without endpoints has no name to resolve: Envoy refuses a cluster of that kind. */
+function isEmptyDns({ discovery }: Cluster): boolean {
+  return (
+    discovery.kind === "dns" &&
+    discovery.answers === "first" &&
+    discovery.assignment.localities.length === 0
+  );
+}
+
 interface ClusterInput {
   readonly inline: readonly EndpointSet[];
   readonly rule: MergedRule | undefined;
   readonly subset: RuleSubset | undefined;
   readonly mesh: MeshConfig;
-  readonly proxyType: OutboundScope["proxyType"];
+  readonly proxyType: ProxyType;
+  readonly from: string;
 }
 
 function buildCluster(
@@ -85,34 +110,47 @@ function buildCluster(
   port: ServicePort,
   input: ClusterInput,
 ): Translated<Cluster> {
-  const { rule, subset, mesh } = input;
-  const policy = policyFor(rule, port.number, subset);
+  const { rule, subset, mesh, proxyType } = input;
+  const policy = policyFor(rule, port.number, mesh, subset);
   const author = subset?.rule ?? rule?.policy?.rule;
   const report = reporter(author?.key ?? service.source);
   const path =
     subset?.subset.trafficPolicy === undefined
       ? "spec.trafficPolicy"
       : `${subset.path}.trafficPolicy`;
-  const fields = applyPolicy(policy, port.protocol, mesh, { report, path });
+  const user = { protocol: port.protocol, proxyType, direction: "outbound" } as const;
+  const fields = applyPolicy(policy, user, mesh, { report, path });
   const name = outboundCluster(service.host, port.number, subset?.subset.name);
-  const discovery = discoveryOf(name, service, port, input);
-  const original = discovery.kind === "original" || fields.loadBalancing.kind === "provided";
-  const { tls, meshTls } = securityOf(policy.tls, service, port, input);
-  if (policy.tls?.mode === "ISTIO_MUTUAL" && mesh.peerTls === "DISABLE") {
-    const message = "mutual TLS between proxies is off in this mesh: plain text is sent";
-    warn(report, `${path}.tls.mode`, "MeshTlsDisabled", message);
-  }
+  const tlsInput: TlsInput = {
+    service,
+    port,
+    subset: subset?.subset.name,
+    mesh,
+    proxyType,
+    selective: author !== undefined && selectorOf(author) !== undefined,
+    http2: fields.http?.version === "http2",
+  };
+  const security = transportSecurity(policy.tls, tlsInput, report, `${path}.tls`);
+  const { tls } = security;
+  const discovery =
+    fields.loadBalancing.kind === "provided"
+      ? { kind: "original" as const }
+      : discoveryOf(name, service, port, { ...input, tls });
+  const provided = discovery.kind === "original" || discovery.kind === "dns-on-request";
+  const localities = provided ? undefined : balancingOf(localitySetting(policy, service, mesh));
   return {
     value: {
       name,
       direction: "outbound",
-      discovery: original ? { kind: "original" } : discovery,
+      discovery,
       ...fields,
-      ...(original ? { loadBalancing: { kind: "provided" as const } } : {}),
-      ...(tls === undefined ? {} : { tls }),
-      ...(meshTls === undefined ? {} : { meshTls }),
+      ...(provided ? { loadBalancing: { kind: "provided" as const } } : {}),
+      ...(localities === undefined ? {} : { localities }),
+      ...security,
       services: [{ host: service.host, name: service.name, namespace: service.namespace }],
       ...(subset === undefined ? {} : { subset: subset.subset.name }),
+      ...statName(service, port, subset, mesh),
+      ...(service.external ? { external: true } : {}),
       origins: [
         originOf(service.source),
         ...(rule?.policy === undefined
@@ -129,86 +167,63 @@ function discoveryOf(
   name: ClusterName,
   service: Service,
   port: ServicePort,
-  input: ClusterInput,
+  input: ClusterInput & { readonly tls: ClientTls | undefined },
 ): Discovery {
+  const refreshMs = input.mesh.dnsRefreshMs;
   switch (service.resolution) {
     case "discovery":
       return { kind: "discovered" };
     case "original":
-      return { kind: "original" };
+      return { kind: input.proxyType === "router" ? "discovered" : "original" };
+    case "dns-on-request":
+      return dnsOnRequest(dnsCacheName(service.host), input.tls);
     case "alias":
       return {
         kind: "dns",
         answers: "all",
+        refreshMs,
         assignment: singleEndpoint(name, service.aliasOf ?? service.host, port.number),
       };
     case "dns":
     case "dns-first": {
-      const { rule, subset, mesh } = input;
-      const sets = input.inline;
+      const { rule, subset, mesh, from } = input;
       return {
         kind: "dns",
         answers: service.resolution === "dns" ? "all" : "first",
-        assignment: buildAssignment(service, port, { sets, rule, subset, mesh, from: "" }),
+        refreshMs,
+        assignment: buildAssignment(service, port, {
+          sets: input.inline,
+          rule,
+          subset,
+          mesh,
+          from,
+        }),
       };
     }
   }
 }
 
-/** What is written wins; else mutual TLS of the mesh where the endpoint accepts it. */
-function securityOf(
-  spec: ClientTLSSettings | undefined,
+/** The mesh's pattern of names in metrics, filled in. */
+function statName(
   service: Service,
   port: ServicePort,
-  input: ClusterInput,
-): { tls?: ClientTls; meshTls?: ClientTls } {
-  if (spec !== undefined && spec.mode !== "ISTIO_MUTUAL") {
-    const tls = clientTls(spec, "");
-    return tls === undefined ? {} : { tls };
-  }
-  const inMesh = service.resolution === "discovery" && !service.external;
-  if (input.mesh.peerTls === "DISABLE" || (!inMesh && spec === undefined)) return {};
-  const mutual: ClientTls = {
-    credential: { kind: "workload" },
-    trust: { kind: "workload" },
-    serverName: spec?.sni ?? tlsServerName(service.host, port.number, input.subset?.subset.name),
-    autoServerName: false,
-    subjectAltNames: spec?.subjectAltNames ?? service.subjectAltNames,
-    alpn: ["istio-peer-exchange", "istio"],
-  };
-  return spec === undefined ? { meshTls: mutual } : { tls: mutual };
-}
-
-const blackHole = cached((mesh: MeshConfig): Cluster => ({
-  name: BLACK_HOLE,
-  direction: "outbound",
-  discovery: { kind: "none" },
-  loadBalancing: { kind: "round-robin" },
-  connectTimeoutMs: mesh.connectTimeoutMs,
-  services: [],
-  origins: [],
-}));
-
-const passthrough = cached((mesh: MeshConfig): Cluster => ({
-  ...passthroughTo(PASSTHROUGH, mesh),
-  direction: "outbound",
-}));
-
-/** A cluster that goes wherever the connection was going. */
-export function passthroughTo(name: ClusterName, mesh: MeshConfig): Omit<Cluster, "direction"> {
-  return {
-    name,
-    discovery: { kind: "original" },
-    loadBalancing: { kind: "provided" },
-    connectTimeoutMs: mesh.connectTimeoutMs,
-    limits: {
-      maxConnections: UNLIMITED,
-      maxPendingRequests: UNLIMITED,
-      maxRequests: UNLIMITED,
-      maxRetries: UNLIMITED,
-    },
-    http: { version: "downstream", idleTimeoutMs: 300_000 },
-    services: [],
-    origins: [],
-  };
+  subset: RuleSubset | undefined,
+  mesh: MeshConfig,
+): { statName?: string } {
+  if (mesh.outboundStatName === "") return {};
+  const target = typeof port.targetPort === "number" ? port.targetPort : port.number;
+  const values = new Map<string, string>([
+    ["%SERVICE%", `${service.name}.${service.namespace}`],
+    ["%SERVICE_NAME%", service.name],
+    ["%SERVICE_FQDN%", service.host],
+    ["%SERVICE_PORT%", String(port.number)],
+    ["%SERVICE_PORT_NAME%", port.name],
+    ["%TARGET_PORT%", String(target)],
+    ["%SUBSET_NAME%", subset?.subset.name ?? ""],
+  ]);
+  const name = mesh.outboundStatName.replaceAll(
+    /%[A-Z_]+%/g,
+    (operator) => values.get(operator) ?? operator,
+  );
+  return { statName: name };
 }

@@ -3,6 +3,7 @@
  */
 
 import type { TrafficPolicy } from "#crds/types/networking-v1.ts";
+import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
 import { wildcardsOf } from "#pilot/model/host.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
@@ -13,8 +14,8 @@ import { type ObjectIndex, lookup } from "#pilot/model/object-index.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { ProxyScope } from "#pilot/model/scope.ts";
 import { isRuleVisible } from "#pilot/model/visibility.ts";
-import { epochOf } from "./epoch.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
+import { reporter, warn } from "./result.ts";
 
 /** The rule for a service's host, the same object as long as its DestinationRules are the same. */
 export function ruleFor(
@@ -22,10 +23,7 @@ export function ruleFor(
   scope: ProxyScope,
   service: Service,
 ): MergedRule | undefined {
-  const { rules } = epochOf(context, scope);
-  const known = rules.get(service);
-  if (known !== undefined || rules.has(service)) return known;
-  const rule = findRule(
+  return findRule(
     context.indexes.destinationRulesByHost,
     context.mesh,
     service.host,
@@ -33,13 +31,12 @@ export function ruleFor(
     service.namespace,
     scope.labels,
   );
-  rules.set(service, rule);
-  return rule;
 }
 
 /**
  * Istio's order: the client's namespace, then the service's, then the root namespace; in each the
- * most specific host.
+ * most specific host. For clients of the root namespace, rules there that all namespaces see come
+ * last as well: they are meant for the mesh, not for its gateways above all.
  */
 function findRule(
   index: ObjectIndex<DestinationRule>,
@@ -49,29 +46,63 @@ function findRule(
   serviceNamespace: string,
   labels: Labels,
 ): MergedRule | undefined {
-  const names = [host, ...wildcardsOf(host)];
-  for (const namespace of new Set([clientNamespace, serviceNamespace, mesh.rootNamespace])) {
-    for (const name of names) {
-      const all = lookup(index, name);
-      if (all.length === 0) continue;
-      const rules = all.filter(
-        (rule) =>
-          rule.namespace === namespace &&
-          (namespace === clientNamespace || isRuleVisible(rule, mesh, clientNamespace)) &&
-          selectsClient(rule, clientNamespace, labels),
-      );
-      const first = rules[0];
-      if (first !== undefined) return mergeRules(first, rules);
+  const candidates = [host, ...wildcardsOf(host)].flatMap((name) => {
+    const all = lookup(index, name);
+    return all.length === 0
+      ? []
+      : [all.filter((rule) => isRuleVisible(rule, mesh, clientNamespace))];
+  });
+  if (candidates.length === 0) return undefined;
+  const own = (rule: DestinationRule): boolean =>
+    rule.namespace === clientNamespace &&
+    (clientNamespace !== mesh.rootNamespace || isPrivate(rule, mesh));
+  const inNamespace =
+    (namespace: string) =>
+    (rule: DestinationRule): boolean =>
+      rule.namespace === namespace;
+  for (const isHere of [own, inNamespace(serviceNamespace), inNamespace(mesh.rootNamespace)]) {
+    for (const rules of candidates) {
+      const chosen = chooseRules(rules.filter(isHere), clientNamespace, labels);
+      if (chosen[0] !== undefined) return mergeRules(chosen[0], chosen);
     }
   }
   return undefined;
 }
 
-/** A rule with a selector is for chosen clients of its own namespace only. */
-function selectsClient(rule: DestinationRule, clientNamespace: string, labels: Labels): boolean {
-  const selector = rule.spec.workloadSelector?.matchLabels;
-  if (selector === undefined || Object.keys(selector).length === 0) return true;
-  return rule.namespace === clientNamespace && matchesAll(selector, labels);
+/** Seen in its own namespace only. */
+function isPrivate(rule: DestinationRule, mesh: MeshConfig): boolean {
+  const own = rule.spec.exportTo ?? [];
+  const exportTo = own.length > 0 ? own : mesh.defaultDestinationRuleExportTo;
+  return exportTo.every((entry) => entry === "." || entry === "~" || entry === rule.namespace);
+}
+
+/**
+ * A rule with a selector is for chosen clients of its own namespace only, and for them replaces
+ * rules for all; with it go those that say the same selector.
+ */
+function chooseRules(
+  rules: readonly DestinationRule[],
+  clientNamespace: string,
+  labels: Labels,
+): DestinationRule[] {
+  const special = rules.find((rule) => {
+    const selector = selectorOf(rule);
+    return selector !== undefined && rule.namespace === clientNamespace
+      ? matchesAll(selector, labels)
+      : false;
+  });
+  const wanted = special === undefined ? undefined : selectorOf(special);
+  return rules.filter((rule) => {
+    const selector = selectorOf(rule);
+    if (selector === undefined || wanted === undefined) return selector === wanted;
+    return matchesAll(selector, wanted) && matchesAll(wanted, selector);
+  });
+}
+
+/** Undefined where all clients are meant. */
+export function selectorOf(rule: DestinationRule): Labels | undefined {
+  const selector = rule.spec.workloadSelector?.matchLabels ?? {};
+  return Object.keys(selector).length === 0 ? undefined : selector;
 }
 
 const mergeRules = cached(buildMergedRule);
@@ -79,12 +110,23 @@ const mergeRules = cached(buildMergedRule);
 function buildMergedRule(_first: DestinationRule, rules: readonly DestinationRule[]): MergedRule {
   const withPolicy = rules.find((rule) => rule.spec.trafficPolicy !== undefined);
   const subsets = new Map<string, RuleSubset>();
+  const problems: IrProblem[] = [];
   for (const rule of rules) {
+    const report = reporter(rule.key);
     for (const [at, subset] of (rule.spec.subsets ?? []).entries()) {
-      if (!subsets.has(subset.name)) {
-        subsets.set(subset.name, { subset, rule, path: `spec.subsets[${at}]` });
+      const path = `spec.subsets[${at}]`;
+      const known = subsets.get(subset.name);
+      if (known === undefined) subsets.set(subset.name, { subset, rule, path });
+      else {
+        const message = `${known.rule.namespace}/${known.rule.name} has the subset ${subset.name} already, at ${known.path}`;
+        warn(report, `${path}.name`, "DuplicateSubset", message);
       }
     }
+    if (rule !== withPolicy && withPolicy !== undefined && rule.spec.trafficPolicy !== undefined) {
+      const message = `the older rule ${withPolicy.namespace}/${withPolicy.name} of the same host has the policy that counts`;
+      warn(report, "spec.trafficPolicy", "Shadowed", message);
+    }
+    problems.push(...report.problems);
   }
   return {
     rules,
@@ -92,31 +134,47 @@ function buildMergedRule(_first: DestinationRule, rules: readonly DestinationRul
       ? {}
       : { policy: { rule: withPolicy, value: withPolicy.spec.trafficPolicy } }),
     subsets: [...subsets.values()],
+    problems,
   };
 }
 
-/** The policy of a service's port, and of a subset when one is given, all levels resolved. */
+/**
+ * The policy of a service's port, and of a subset when one is given, all levels resolved: what the
+ * mesh says for all comes under what the rule says.
+ */
 export function policyFor(
   rule: MergedRule | undefined,
   port: number,
+  mesh: MeshConfig,
   subset?: RuleSubset,
 ): TrafficPolicy {
-  const base = overlay({}, rule?.policy?.value, port);
+  const {
+    connectionPool = mesh.defaultConnectionPool,
+    outlierDetection = mesh.defaultOutlierDetection,
+    ...others
+  } = overlay({}, rule?.policy?.value, port);
+  const base: TrafficPolicy = {
+    ...others,
+    ...(connectionPool === undefined ? {} : { connectionPool }),
+    ...(outlierDetection === undefined ? {} : { outlierDetection }),
+  };
   return subset === undefined ? base : overlay(base, subset.subset.trafficPolicy, port);
 }
 
-/** Fields of the upper level replace whole fields; those of a port replace all, also by nothing. */
+/**
+ * Fields of the upper level replace whole fields; those of a port replace all that a port can say,
+ * also by nothing, and hide what else the level says.
+ */
 function overlay(
   lower: TrafficPolicy,
   upper: TrafficPolicy | undefined,
   port: number,
 ): TrafficPolicy {
   if (upper === undefined) return lower;
-  const merged: TrafficPolicy = { ...lower, ...upper };
   const ofPort = (upper.portLevelSettings ?? []).find((one) => one.port?.number === port);
-  if (ofPort === undefined) return merged;
+  if (ofPort === undefined) return { ...lower, ...upper };
   return {
-    ...merged,
+    ...lower,
     connectionPool: ofPort.connectionPool,
     loadBalancer: ofPort.loadBalancer,
     outlierDetection: ofPort.outlierDetection,

@@ -1,11 +1,6 @@
 /** Endpoints of a cluster: chosen by port and subset, grouped by locality, ordered by priority. */
 
-import type { TrafficPolicy } from "#crds/types/networking-v1.ts";
-import type {
-  Endpoint as IrEndpoint,
-  EndpointAssignment,
-  LocalityEndpoints,
-} from "#pilot/ir/endpoint.ts";
+import type { Endpoint as IrEndpoint, EndpointAssignment } from "#pilot/ir/endpoint.ts";
 import { outboundCluster } from "#pilot/ir/name.ts";
 import { cached } from "#pilot/model/cached.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
@@ -13,18 +8,25 @@ import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import {
   type Endpoint,
   type EndpointSet,
-  type Locality,
   NO_LOCALITY,
   type Service,
   type ServicePort,
-  compareText,
 } from "#pilot/model/object.ts";
 import { lookup } from "#pilot/model/object-index.ts";
+import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { type VisibleServices, visibleServices } from "#pilot/model/visible.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
 import { epochOf } from "./epoch.ts";
+import { type Member, arrange } from "./locality.ts";
+import {
+  type ClientPlace,
+  type LocalitySetting,
+  localitySetting,
+  placeFrom,
+  placeText,
+} from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
 import { originOf } from "./result.ts";
 
@@ -45,7 +47,7 @@ export function endpointsOfService(
   service: Service,
   known = epochOf(context, scope).endpoints,
 ): readonly EndpointAssignment[] {
-  if (service.resolution !== "discovery") return [];
+  if (!isDiscovered(service, scope.proxyType)) return [];
   const sets = endpointSetsOf(context, service);
   const entry = known.get(service);
   if (entry !== undefined && entry.sets === sets) return entry.assignments;
@@ -55,10 +57,19 @@ export function endpointsOfService(
     sets,
     rule,
     context.mesh,
-    usesLocality(rule, context.mesh) ? localityText(scope.locality) : "",
+    placeFor(service, rule, context.mesh, scope),
   );
   known.set(service, { sets, assignments });
   return assignments;
+}
+
+/**
+ * Whether a service's endpoints are told by discovery. To where a connection was going anyway can
+ * only be sent by a proxy that connections are redirected to.
+ */
+export function isDiscovered(service: Service, proxyType: ProxyType): boolean {
+  if (service.resolution === "original") return proxyType === "router";
+  return service.resolution === "discovery";
 }
 
 /**
@@ -71,20 +82,24 @@ export function endpointSetsOf(context: PushContext, service: Service): readonly
     : sets.filter((set) => set.namespace === service.namespace);
 }
 
-/** The client's place only counts where unhealthy endpoints are noticed. */
-function usesLocality(rule: MergedRule | undefined, mesh: MeshConfig): boolean {
-  if (!mesh.localityFailover || rule === undefined) return false;
-  const policies = [rule.policy?.value, ...rule.subsets.map((one) => one.subset.trafficPolicy)];
-  return policies.some(
-    (policy) =>
-      policy?.outlierDetection !== undefined ||
-      policy?.portLevelSettings?.some((one) => one.outlierDetection !== undefined) === true,
-  );
+/** Of a client's place, what some cluster of a service depends on (see `placeText`). */
+export function placeFor(
+  service: Service,
+  rule: MergedRule | undefined,
+  mesh: MeshConfig,
+  scope: OutboundScope,
+): string {
+  return placeText(settingsOf(service, rule, mesh), scope, service.nodeLocal === true);
 }
 
-function localityText(locality: Locality): string {
-  return `${locality.region}/${locality.zone}/${locality.subZone}`;
-}
+const settingsOf = cached(
+  (service: Service, rule: MergedRule | undefined, mesh: MeshConfig): readonly LocalitySetting[] =>
+    service.ports.flatMap((port) =>
+      [undefined, ...(rule?.subsets ?? [])].map((subset) =>
+        localitySetting(policyFor(rule, port.number, mesh, subset), service, mesh),
+      ),
+    ),
+);
 
 const assignmentsOf = cached(buildAssignments);
 
@@ -110,7 +125,7 @@ export interface AssignmentInput {
   readonly rule: MergedRule | undefined;
   readonly subset: RuleSubset | undefined;
   readonly mesh: MeshConfig;
-  /** The client's `region/zone/subZone`, or empty where it doesn't matter. */
+  /** What of the client's place matters (`placeFor`). */
   readonly from: string;
 }
 
@@ -121,33 +136,41 @@ export function buildAssignment(
   input: AssignmentInput,
 ): EndpointAssignment {
   const labels = input.subset?.subset.labels ?? {};
-  const byLocality = new Map<string, { locality: Locality; endpoints: IrEndpoint[] }>();
+  const place = placeFrom(input.from);
+  const members: Member[] = [];
   const used: EndpointSet[] = [];
   for (const set of input.sets) {
     const chosen = set.endpoints.filter(
       (endpoint) =>
-        endpoint.health !== "unhealthy" &&
+        isUsed(endpoint, service, place) &&
         Object.hasOwn(endpoint.ports, port.name) &&
         matchesAll(labels, endpoint.labels),
     );
     if (chosen.length > 0) used.push(set);
-    for (const endpoint of chosen) {
-      const key = localityText(endpoint.locality);
-      const group = byLocality.get(key) ?? { locality: endpoint.locality, endpoints: [] };
-      byLocality.set(key, group);
-      group.endpoints.push(toIr(endpoint, port));
-    }
+    for (const endpoint of chosen) members.push({ endpoint, told: toIr(endpoint, port) });
   }
-  const policy = policyFor(input.rule, port.number, input.subset);
+  const policy = policyFor(input.rule, port.number, input.mesh, input.subset);
   return {
     cluster: outboundCluster(service.host, port.number, input.subset?.subset.name),
-    localities: prioritize([...byLocality.values()], policy, input.from),
+    localities: arrange(members, localitySetting(policy, service, input.mesh), place),
     origins: [
       originOf(service.source),
       ...used.map((set) => originOf(set.source)),
       ...(input.subset === undefined ? [] : [originOf(input.subset.rule.key, input.subset.path)]),
     ],
   };
+}
+
+/**
+ * Unhealthy endpoints are told only where others are to take over for them: a service that prefers
+ * near ones. Those that serve no more never are.
+ */
+function isUsed(endpoint: Endpoint, service: Service, place: ClientPlace): boolean {
+  if (service.nodeLocal === true && (place.node === "" || endpoint.node !== place.node)) {
+    return false;
+  }
+  if (endpoint.health === "unhealthy") return service.prefers !== undefined;
+  return endpoint.health !== "terminating";
 }
 
 function toIr(endpoint: Endpoint, port: ServicePort): IrEndpoint {
@@ -166,46 +189,10 @@ function toIr(endpoint: Endpoint, port: ServicePort): IrEndpoint {
     address: endpoint.address,
     port: endpoint.ports[port.name] ?? port.number,
     weight: endpoint.weight,
-    health: endpoint.health,
+    health: endpoint.health === "terminating" ? "unhealthy" : endpoint.health,
     workload: [endpoint.workload, endpoint.namespace, canonical, revision, "Kubernetes"].join(";"),
     meshTls: endpoint.meshTls,
   };
-}
-
-/** Nearest localities first where failover is on, else all at the same priority. */
-function prioritize(
-  groups: readonly { locality: Locality; endpoints: IrEndpoint[] }[],
-  policy: TrafficPolicy,
-  from: string,
-): LocalityEndpoints[] {
-  const [region = "", zone = "", subZone = ""] = from.split("/");
-  const failover =
-    from !== "" &&
-    region !== "" &&
-    policy.outlierDetection !== undefined &&
-    policy.loadBalancer?.localityLbSetting?.enabled !== false;
-  const distance = (locality: Locality): number => {
-    if (!failover) return 0;
-    if (locality.region !== region) return 3;
-    if (locality.zone !== zone) return 2;
-    return locality.subZone === subZone ? 0 : 1;
-  };
-  const distances = [...new Set(groups.map((group) => distance(group.locality)))].toSorted(
-    (left, right) => left - right,
-  );
-  return groups
-    .map(({ locality, endpoints }) => ({
-      ...locality,
-      priority: distances.indexOf(distance(locality)),
-      weight: endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0),
-      endpoints: endpoints.toSorted(
-        (left, right) => compareText(left.address, right.address) || left.port - right.port,
-      ),
-    }))
-    .toSorted(
-      (left, right) =>
-        left.priority - right.priority || compareText(localityText(left), localityText(right)),
-    );
 }
 
 /** A single endpoint by name or address, as static and DNS clusters need it. */

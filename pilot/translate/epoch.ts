@@ -44,7 +44,10 @@ export function epochOf(context: PushContext, scope: ProxyScope): Epoch {
     context.indexes.destinationRulesByHost,
     context.mesh,
     scope.namespace,
-    JSON.stringify([scope.labels, scope.kind === "outbound" ? scope.locality : ""]),
+    JSON.stringify([
+      scope.labels,
+      scope.kind === "outbound" ? [scope.locality, scope.node, scope.network, scope.proxyType] : "",
+    ]),
   );
 }
 

@@ -76,3 +76,11 @@ const checkPattern = cached((_owner: object, pattern: string): string | undefine
     return cause instanceof Error ? cause.message : String(cause);
   }
 }, 256);
+
+/** The field where there is a value: absent ones are left out of the IR. */
+export function numberField<K extends string>(
+  name: K,
+  value: number | null | undefined,
+): { [field in K]?: number } {
+  return (value === undefined || value === null ? {} : { [name]: value }) as { [f in K]?: number };
+}

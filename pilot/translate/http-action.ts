@@ -26,7 +26,7 @@ import { controlProblem, durationMs, fraction, regexProblem } from "./fields.ts"
 import { headerChanges, hostHeader } from "./header-operations.ts";
 import { type Reporter, error, originOf, warn } from "./result.ts";
 import { retryPolicy } from "./retry.ts";
-import { hashPolicies } from "./traffic-policy.ts";
+import { hashPolicies } from "./hash-policy.ts";
 
 /** What is known about the hosts that a rule sends to. */
 export type Destinations = ReadonlyMap<
@@ -162,7 +162,7 @@ function hashOf(routes: readonly HTTPRouteDestination[], input: ActionInput): Ha
     if (rule === undefined) continue;
     const subset = rule.subsets.find((one) => one.subset.name === destination.subset);
     const port = destination.port?.number ?? service?.ports[0]?.number ?? input.port;
-    for (const policy of hashPolicies(policyFor(rule, port, subset), input.report)) {
+    for (const policy of hashPolicies(policyFor(rule, port, input.mesh, subset), input.report)) {
       policies.set(JSON.stringify(policy), policy);
     }
   }

@@ -19,7 +19,7 @@ import { type PushContext, objectOf } from "#pilot/model/push-context.ts";
 import type { WorkloadScope } from "#pilot/model/scope.ts";
 import { sidecarOf } from "#pilot/model/visible.ts";
 import { accessLogOf } from "./access-log.ts";
-import { passthroughTo } from "./clusters.ts";
+import { passthroughTo } from "./catch-all-clusters.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
 import { type InboundPort, SOURCE_ADDRESS, inboundPorts } from "./inbound-ports.ts";
 import { forwardTo } from "./outbound-listeners.ts";
@@ -60,10 +60,10 @@ function inboundClusterOf(context: PushContext, scope: WorkloadScope, port: Inbo
   const service = port.service === undefined ? undefined : objectOf(context, port.service.service);
   const rule =
     service?.kind === "Service" ? ruleFor(context, { ...scope, labels: {} }, service) : undefined;
-  const pool = policyFor(rule, port.servicePort).connectionPool;
+  const pool = policyFor(rule, port.servicePort, mesh).connectionPool;
   const fields = applyPolicy(
     pool === undefined ? {} : { connectionPool: pool },
-    port.protocol,
+    { protocol: port.protocol, proxyType: scope.proxyType, direction: "inbound" },
     mesh,
     { report: reporter(originless), path: "" },
   );

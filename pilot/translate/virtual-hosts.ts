@@ -23,7 +23,7 @@ import { type HostEntry, epochOf } from "./epoch.ts";
 import { readsElsewhere, routesOf } from "./http-route.ts";
 import { reporter, type Translated, originOf } from "./result.ts";
 import { retryPolicy } from "./retry.ts";
-import { hashPolicies } from "./traffic-policy.ts";
+import { hashPolicies } from "./hash-policy.ts";
 
 const MESH: readonly string[] = ["mesh"];
 
@@ -301,7 +301,7 @@ function straightTo(
   rule: MergedRule | undefined,
 ): Route {
   const report = reporter(service.source);
-  const hash = hashPolicies(policyFor(rule, port), report);
+  const hash = hashPolicies(policyFor(rule, port, mesh), report);
   const retry = retryPolicy(undefined, mesh, report, "");
   return {
     name: "default",

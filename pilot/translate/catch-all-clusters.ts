@@ -1,0 +1,69 @@
+/** Clusters that stand for no service: nowhere, where a connection was going anyway, any name. */
+
+import { type Cluster, type Discovery, type Limits, UNLIMITED } from "#pilot/ir/cluster.ts";
+import { BLACK_HOLE, type ClusterName, PASSTHROUGH } from "#pilot/ir/name.ts";
+import type { ClientTls } from "#pilot/ir/tls.ts";
+import { cached } from "#pilot/model/cached.ts";
+import type { MeshConfig } from "#pilot/model/mesh-config.ts";
+import type { Hostname, ObjectKey } from "#pilot/model/name.ts";
+import { connectionPool } from "./connection-pool.ts";
+import { reporter } from "./result.ts";
+
+export const blackHole = cached((mesh: MeshConfig): Cluster => ({
+  name: BLACK_HOLE,
+  direction: "outbound",
+  discovery: { kind: "none" },
+  loadBalancing: { kind: "round-robin" },
+  connectTimeoutMs: mesh.connectTimeoutMs,
+  services: [],
+  origins: [],
+}));
+
+/** Limited as the mesh limits connections by default. */
+export const passthrough = cached((mesh: MeshConfig): Cluster => ({
+  ...passthroughTo(PASSTHROUGH, mesh),
+  direction: "outbound",
+}));
+
+/** A cluster that goes wherever the connection was going. */
+export function passthroughTo(name: ClusterName, mesh: MeshConfig): Omit<Cluster, "direction"> {
+  const pool = mesh.defaultConnectionPool;
+  const { limits, connectTimeoutMs, keepAlive } = connectionPool(
+    pool === undefined ? {} : { connectionPool: pool },
+    { protocol: "TCP", proxyType: "sidecar", direction: "inbound" },
+    mesh,
+    { report: reporter("MeshConfig" as ObjectKey), path: "defaultTrafficPolicy" },
+  );
+  return {
+    name,
+    discovery: { kind: "original" },
+    loadBalancing: { kind: "provided" },
+    connectTimeoutMs,
+    limits: limits ?? NO_LIMITS,
+    http: { version: "downstream", idleTimeoutMs: 300_000 },
+    ...(keepAlive === undefined ? {} : { keepAlive }),
+    services: [],
+    origins: [],
+  };
+}
+
+const NO_LIMITS: Limits = {
+  maxConnections: UNLIMITED,
+  maxPendingRequests: UNLIMITED,
+  maxRequests: UNLIMITED,
+  maxRetries: UNLIMITED,
+};
+
+/** Filters that resolve names for a host's cluster share its cache by this name. */
+export function dnsCacheName(host: Hostname): string {
+  return `${host}-dns-cache`;
+}
+
+/** A cluster that resolves what each request asks for. */
+export function dnsOnRequest(cache: string, tls: ClientTls | undefined): Discovery {
+  return {
+    kind: "dns-on-request",
+    cache,
+    nameUnverified: tls === undefined || !tls.autoServerName || !tls.autoSubjectAltName,
+  };
+}

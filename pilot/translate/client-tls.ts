@@ -1,0 +1,124 @@
+/** TLS towards a destination: what a rule writes, else mutual TLS of the mesh. */
+
+import type { ClientTLSSettings } from "#crds/types/networking-v1.ts";
+import type { Cluster } from "#pilot/ir/cluster.ts";
+import { tlsServerName } from "#pilot/ir/name.ts";
+import type { ClientTls, CredentialSource, TrustSource } from "#pilot/ir/tls.ts";
+import type { MeshConfig } from "#pilot/model/mesh-config.ts";
+import type { Service, ServicePort } from "#pilot/model/object.ts";
+import type { ProxyType } from "#pilot/model/proxy.ts";
+import { type Reporter, error, warn } from "./result.ts";
+
+export interface TlsInput {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly subset: string | undefined;
+  readonly mesh: MeshConfig;
+  readonly proxyType: ProxyType;
+  /** The rule is for chosen workloads only. */
+  readonly selective: boolean;
+  /** The cluster speaks HTTP/2 whatever clients speak. */
+  readonly http2: boolean;
+}
+
+/** Of a destination's cluster; `path` is that of the policy's `tls`. */
+export function transportSecurity(
+  spec: ClientTLSSettings | undefined,
+  input: TlsInput,
+  report: Reporter,
+  path: string,
+): Pick<Cluster, "tls" | "meshTls"> {
+  const { service, mesh } = input;
+  if (spec !== undefined && spec.mode !== "ISTIO_MUTUAL") {
+    const tls = writtenTls(spec, input, report, path);
+    return tls === undefined ? {} : { tls };
+  }
+  if (mesh.peerTls === "DISABLE") {
+    if (spec !== undefined) {
+      const message = "mutual TLS between proxies is off in this mesh: plain text is sent";
+      warn(report, `${path}.mode`, "MeshTlsDisabled", message);
+    }
+    return {};
+  }
+  const inMesh = service.resolution === "discovery" && !service.external;
+  if (!inMesh && spec === undefined) return {};
+  const mutual = mutualTls(spec, input);
+  return spec === undefined ? { meshTls: mutual } : { tls: mutual };
+}
+
+function mutualTls(spec: ClientTLSSettings | undefined, input: TlsInput): ClientTls {
+  const { service, port, subset, http2 } = input;
+  return {
+    credential: { kind: "workload" },
+    trust: { kind: "workload" },
+    serverName: spec?.sni || tlsServerName(service.host, port.number, subset),
+    autoServerName: false,
+    autoSubjectAltName: false,
+    subjectAltNames: spec?.subjectAltNames ?? service.subjectAltNames,
+    alpn: ["istio-peer-exchange", "istio", ...(http2 ? ["h2"] : [])],
+  };
+}
+
+/**
+ * Undefined for plain text. Secrets by name are for gateways and chosen workloads: a rule for
+ * everyone would make every sidecar wait for a secret that few may read (Istio, ClientTLSSettings).
+ */
+function writtenTls(
+  spec: ClientTLSSettings,
+  input: TlsInput,
+  report: Reporter,
+  path: string,
+): ClientTls | undefined {
+  if (spec.mode === undefined || spec.mode === "DISABLE") return undefined;
+  const secret = spec.credentialName ?? "";
+  if (secret !== "" && input.proxyType === "sidecar" && !input.selective) {
+    const message = "sidecars use it by a rule with a workloadSelector only: they send plain text";
+    warn(report, `${path}.credentialName`, "NeedsSelector", message);
+    return undefined;
+  }
+  const { service, http2 } = input;
+  const names = spec.subjectAltNames ?? [];
+  const fromEntry = service.source.startsWith("ServiceEntry/") ? service.subjectAltNames : [];
+  const autoServerName = (spec.sni ?? "") === "";
+  const verified = spec.insecureSkipVerify !== true;
+  const requested = service.resolution === "dns-on-request";
+  const credential = spec.mode === "MUTUAL" ? credentialOf(spec, secret, report, path) : undefined;
+  const trust = verified ? trustOf(spec, secret) : undefined;
+  return {
+    ...(credential === undefined ? {} : { credential }),
+    ...(trust === undefined ? {} : { trust }),
+    ...(trust === undefined || secret !== "" || (spec.caCrl ?? "") === ""
+      ? {}
+      : { revoked: spec.caCrl ?? "" }),
+    serverName: spec.sni ?? "",
+    autoServerName,
+    autoSubjectAltName: verified && (requested || (autoServerName && names.length === 0)),
+    subjectAltNames: names.length > 0 ? names : fromEntry,
+    alpn: http2 ? ["h2"] : [],
+  };
+}
+
+function credentialOf(
+  spec: ClientTLSSettings,
+  secret: string,
+  report: Reporter,
+  path: string,
+): CredentialSource | undefined {
+  if (secret !== "") return { kind: "named", name: secretName(secret) };
+  const { clientCertificate: certificate = "", privateKey = "" } = spec;
+  if (certificate !== "" && privateKey !== "") return { kind: "files", certificate, privateKey };
+  const message = "MUTUAL needs clientCertificate and privateKey, or credentialName";
+  error(report, path, "NoClientCertificate", message);
+  return undefined;
+}
+
+function trustOf(spec: ClientTLSSettings, secret: string): TrustSource {
+  if (secret !== "") return { kind: "named", name: `${secretName(secret)}-cacert` };
+  const file = spec.caCertificates ?? "";
+  return file === "" || file === "system" ? { kind: "system" } : { kind: "file", path: file };
+}
+
+/** Secrets are asked for by name and searched in the proxy's own namespace. */
+function secretName(credentialName: string): string {
+  return credentialName.includes("://") ? credentialName : `kubernetes://${credentialName}`;
+}
