@@ -19,7 +19,7 @@ import { perNode } from "./per-node.ts";
 import { buildRouteConfiguration, buildVhdsConfiguration, buildVirtualHost } from "./route.ts";
 
 export type EnvoyResourceType =
-  "cluster" | "listener" | "route" | "endpoint" | "secret" | "virtual-host";
+  "cluster" | "listener" | "route" | "endpoint" | "secret" | "virtual-host" | "extension";
 
 export interface EnvoyResource {
   readonly type: EnvoyResourceType;
@@ -27,6 +27,8 @@ export interface EnvoyResource {
   readonly name: string;
   readonly message: object;
   readonly origins: readonly Origin[];
+  /** Of a patched resource: what it was before, and whose patches changed it. */
+  readonly unpatched?: { readonly resource: EnvoyResource; readonly patchedBy: readonly Origin[] };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { QueueClock } from "./change-queue.ts";
 import { Connection } from "./connection.ts";
 import { ScopeState } from "./scope-state.ts";
 import { HalfChanges } from "./half-changes.ts";
+import { problemsOfFilters } from "./scope-patches.ts";
 import { ResourceInterner } from "#pilot/cache/interner.ts";
 import type { OpenOptions, OpenResult } from "#pilot/cache/view.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
@@ -87,7 +88,7 @@ export class Pusher {
   /** Problems of everything that some proxy uses. */
   problems(): IrProblem[] {
     const used = [...this.#scopes.values()].filter(({ users }) => users.size > 0);
-    return used.flatMap(({ state }) => state.problems());
+    return [...problemsOfFilters(this.#context), ...used.flatMap(({ state }) => state.problems())];
   }
 
   /** Notes changes; they take effect in a batch soon, but none before `start`. */
