@@ -23,6 +23,10 @@ import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import type { ObjectCheck } from "#pilot/config/yaml-file.ts";
 import { startDebugServer } from "#pilot/debug/http-server.ts";
 import { Metrics } from "#pilot/debug/metrics.ts";
+import type { DebugSources } from "#pilot/debug/page.ts";
+import { debugQuestions } from "#pilot/debug/questions.ts";
+import { keyOfChange } from "#pilot/model/change.ts";
+import { objectOf } from "#pilot/model/push-context.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
 import { problemEvents } from "#pilot/status/problem-events.ts";
@@ -72,7 +76,10 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     },
   });
   const feed = new ObjectFeed({
-    apply: (changes) => pusher.apply(changes),
+    apply(changes) {
+      metrics.updated(changes, (one) => objectOf(pusher.context, keyOfChange(one)) !== undefined);
+      pusher.apply(changes);
+    },
     log,
     clusterDomain: options.clusterDomain ?? "cluster.local",
   });
@@ -106,25 +113,28 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     },
   };
   reporter.noteChange();
+  const sources: DebugSources = {
+    pusher,
+    metrics,
+    streams: () => server.streams(),
+    rejections: () => rejections.list(),
+    objectProblems: () => feed.problems(),
+    isReady: () => !signal.aborted,
+    version: VERSION,
+  };
   const server = await startDiscoveryServer({
     ...parseAddress(options.grpc),
+    version: VERSION,
     ...(tls === undefined ? {} : { tls }),
     openView: (node, open) => pusher.open(node, open),
     events,
+    answer: debugQuestions(sources),
     log,
   });
   const debug =
     options.http === undefined
       ? undefined
-      : await startDebugServer(parseAddress(options.http), {
-          pusher,
-          metrics,
-          streams: () => server.streams(),
-          rejections: () => rejections.list(),
-          objectProblems: () => feed.problems(),
-          isReady: () => !signal.aborted,
-          version: VERSION,
-        });
+      : await startDebugServer(parseAddress(options.http), sources);
   const onReady = options.onReady ?? ((line: string) => process.stdout.write(`${line}\n`));
   onReady(`READY ${addressText(server)}`);
   await aborted(signal);

@@ -4,8 +4,10 @@ import type { EncodedResource } from "#pilot/cache/resource.ts";
 import {
   CLUSTER,
   ENDPOINTS,
+  EXTENSION_CONFIG,
   LISTENER,
   ROUTES,
+  SECRET,
   VIRTUAL_HOST,
   messageTypeOf,
 } from "#pilot/cache/type-url.ts";
@@ -22,53 +24,92 @@ export interface DumpedResource {
   origins: EncodedResource["origins"];
 }
 
-/** Sorted by name. */
+/** Sorted by name; private keys are left out. */
 export function dumpResources(view: ProxyView, type: TypeUrl): DumpedResource[] {
   return view
     .tables(type)
     .flatMap((table) => [...table.resources()])
     .toSorted((left, right) => (left.name < right.name ? -1 : 1))
-    .map(({ name, version, message, origins }) => ({
-      name,
-      version,
-      message: decode(messageTypeOf(type), message),
-      origins,
-    }));
+    .map(({ name, version, message, origins }) => {
+      const decoded = decode(messageTypeOf(type), message);
+      return { name, version, message: type === SECRET ? redact(decoded) : decoded, origins };
+    });
 }
 
-/** Virtual hosts that are discovered by themselves stand in their route configuration, as in Envoy's. */
-export function configDump(view: ProxyView): JsonObject {
-  const of = (type: TypeUrl): DumpedResource[] => dumpResources(view, type);
+const REDACTED = { inlineBytes: Buffer.from("[redacted]").toString("base64") };
+
+function redact(secret: JsonObject): JsonObject {
+  const { tlsCertificate, genericSecret, sessionTicketKeys, ...rest } = secret;
   return {
-    configs: [
-      dump("ClustersConfigDump", {
-        dynamicActiveClusters: of(CLUSTER).map(({ version, message }) => ({
-          versionInfo: version,
-          cluster: { "@type": CLUSTER, ...message },
-        })),
-      }),
-      dump("ListenersConfigDump", {
-        dynamicListeners: of(LISTENER).map(({ name, version, message }) => ({
-          name,
-          activeState: { versionInfo: version, listener: { "@type": LISTENER, ...message } },
-        })),
-      }),
-      dump("RoutesConfigDump", {
-        dynamicRouteConfigs: withVirtualHosts(of(ROUTES), of(VIRTUAL_HOST)).map(
-          ({ version, message }) => ({
-            versionInfo: version,
-            routeConfig: { "@type": ROUTES, ...message },
-          }),
-        ),
-      }),
-      dump("EndpointsConfigDump", {
-        dynamicEndpointConfigs: of(ENDPOINTS).map(({ version, message }) => ({
-          versionInfo: version,
-          endpointConfig: { "@type": ENDPOINTS, ...message },
-        })),
-      }),
-    ],
+    ...rest,
+    ...(tlsCertificate === undefined
+      ? {}
+      : { tlsCertificate: { ...(tlsCertificate as JsonObject), privateKey: REDACTED } }),
+    ...(genericSecret === undefined ? {} : { genericSecret: { secret: REDACTED } }),
+    ...(sessionTicketKeys === undefined ? {} : { sessionTicketKeys: { keys: [REDACTED] } }),
   };
+}
+
+/** The resources alone, one after the other. */
+export function dumpTypes(view: ProxyView, types: readonly TypeUrl[]): JsonObject {
+  return {
+    configs: types.flatMap((type) =>
+      dumpResources(view, type).map(({ message }) => ({ "@type": type, ...message })),
+    ),
+  };
+}
+
+/**
+ * All parts that Envoy's own dump has, in its order; endpoints only when they are asked for. Virtual
+ * hosts that are discovered by themselves stand in their route configuration, as in Envoy's.
+ */
+export function configDump(view: ProxyView, options: { endpoints: boolean }): JsonObject {
+  return { configs: configDumpParts(view, options) };
+}
+
+/** Each with its `@type`. */
+export function configDumpParts(view: ProxyView, options: { endpoints: boolean }): JsonObject[] {
+  const of = (type: TypeUrl): DumpedResource[] => dumpResources(view, type);
+  return [
+    dump("BootstrapConfigDump", {}),
+    dump("ClustersConfigDump", {
+      dynamicActiveClusters: of(CLUSTER).map((one) => entry("cluster", CLUSTER, one)),
+    }),
+    ...(options.endpoints
+      ? [
+          dump("EndpointsConfigDump", {
+            dynamicEndpointConfigs: of(ENDPOINTS).map((one) =>
+              entry("endpointConfig", ENDPOINTS, one),
+            ),
+          }),
+        ]
+      : []),
+    dump("ListenersConfigDump", {
+      dynamicListeners: of(LISTENER).map((one) => ({
+        name: one.name,
+        activeState: entry("listener", LISTENER, one),
+      })),
+    }),
+    dump("ScopedRoutesConfigDump", {}),
+    dump("RoutesConfigDump", {
+      dynamicRouteConfigs: withVirtualHosts(of(ROUTES), of(VIRTUAL_HOST)).map((one) =>
+        entry("routeConfig", ROUTES, one),
+      ),
+    }),
+    dump("SecretsConfigDump", {
+      dynamicActiveSecrets: of(SECRET).map((one) => ({
+        name: one.name,
+        ...entry("secret", SECRET, one),
+      })),
+    }),
+    dump("EcdsConfigDump", {
+      ecdsFilters: of(EXTENSION_CONFIG).map((one) => entry("ecdsFilter", EXTENSION_CONFIG, one)),
+    }),
+  ];
+}
+
+function entry(field: string, type: TypeUrl, { version, message }: DumpedResource): JsonObject {
+  return { versionInfo: version, [field]: { "@type": type, ...message } };
 }
 
 function dump(name: string, fields: JsonObject): JsonObject {
@@ -79,11 +120,10 @@ function withVirtualHosts(
   routes: readonly DumpedResource[],
   hosts: readonly DumpedResource[],
 ): DumpedResource[] {
+  const byRoute = Map.groupBy(hosts, ({ name }) => name.slice(0, name.indexOf("/")));
   return routes.map((route) => {
-    const own = hosts
-      .filter(({ name }) => name.startsWith(`${route.name}/`))
-      .map(({ message }) => message);
-    return own.length === 0
+    const own = byRoute.get(route.name)?.map(({ message }) => message);
+    return own === undefined
       ? route
       : { ...route, message: { ...route.message, virtualHosts: own } };
   });

@@ -2,8 +2,9 @@
 
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import { isLocal } from "./local.ts";
+import type { DebugSources } from "./page.ts";
 import { PAGES } from "./pages.ts";
-import type { DebugSources } from "./pages.ts";
 
 export interface DebugServer {
   readonly port: number;
@@ -47,16 +48,10 @@ function answer(
     response.writeHead(405, { allow: "GET, HEAD" }).end();
     return;
   }
-  if (url.pathname.startsWith("/debug/") && !isLocal(request)) {
+  if (`${url.pathname}/`.startsWith("/debug/") && !isLocal(request.socket)) {
     response.writeHead(403).end("debug pages are served to this machine only\n");
     return;
   }
-  const { status, contentType, body } = page(sources, url.searchParams);
+  const { status, contentType, body } = page.show(sources, url.searchParams);
   response.writeHead(status, { "content-type": contentType }).end(body);
-}
-
-/** From loopback, or from the very address that was called: both are this host. */
-function isLocal({ socket }: http.IncomingMessage): boolean {
-  const remote = socket.remoteAddress ?? "";
-  return remote === socket.localAddress || remote.startsWith("127.") || remote === "::1";
 }

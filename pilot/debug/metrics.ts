@@ -1,72 +1,85 @@
 /** Counts what the discovery server does, under the names that Istio's dashboards read. */
 
-import { shortName } from "#pilot/cache/type-url.ts";
+import { Counter, Histogram, byLabel, exposition, single } from "./prometheus.ts";
+import type { Family } from "./prometheus.ts";
+import { TYPE_RULES, shortName } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import type { ProxyView } from "#pilot/cache/view.ts";
+import { keyOfChange } from "#pilot/model/change.ts";
+import type { Change } from "#pilot/model/change.ts";
 import type { PushReport } from "#pilot/push/pusher.ts";
 import type { Acknowledgement, Rejection, StreamEvents } from "#pilot/xds/stream-events.ts";
 
-/** Seconds; Istio's own bounds (0.1 … 30) and finer ones below them. */
+/** Istio's own bounds (0.1 … 30) and finer ones below them. */
 const SECONDS = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 3, 5, 10, 20, 30];
-
-class Histogram {
-  readonly #counts = SECONDS.map(() => 0);
-  #sum = 0;
-  #count = 0;
-
-  observe(seconds: number): void {
-    this.#sum += seconds;
-    this.#count++;
-    for (const [index, bound] of SECONDS.entries()) {
-      if (seconds <= bound) this.#counts[index]!++;
-    }
-  }
-
-  lines(name: string): string[] {
-    return [
-      ...SECONDS.map((bound, index) => `${name}_bucket{le="${bound}"} ${this.#counts[index]}`),
-      `${name}_bucket{le="+Inf"} ${this.#count}`,
-      `${name}_sum ${this.#sum}`,
-      `${name}_count ${this.#count}`,
-    ];
-  }
-}
+const BYTES = [1, 10_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000];
 
 /** Numbers that are looked up when they are asked for. */
 export interface Gauges {
-  /** Connected proxies by Envoy's version. */
+  version: string;
+  /** Connected proxies by version. */
   proxies: ReadonlyMap<string, number>;
   services: number;
+  /** Services whose endpoints are discovered, of which there are none. */
+  servicesWithoutEndpoints: number;
   virtualServices: number;
   scopes: number;
   /** Objects with problems, by reason. */
   problems: ReadonlyMap<string, number>;
+  /** Problems that proxies refuse, or that make a part of an object ineffective. */
+  rejectedConfigs: number;
 }
+
+/** Istio's counters of conflicts, and the reasons of problems that they count. */
+const CONFLICTS: readonly (readonly [name: string, reason: string, help: string])[] = [
+  ["pilot_conflict_inbound_listener", "ListenerConflict", "Conflicting inbound listeners"],
+  [
+    "pilot_conflict_outbound_listener_tcp_over_current_tcp",
+    "Conflict",
+    "Conflicting outbound listeners and servers",
+  ],
+  ["pilot_vservice_dup_domain", "HostTaken", "Hosts that an older VirtualService has taken"],
+  ["pilot_destrule_subsets", "DuplicateSubset", "Subsets that a DestinationRule has twice"],
+];
+
+/** Kinds that come from the platform rather than from configuration. */
+const REGISTRY_KINDS: ReadonlySet<string> = new Set([
+  "Service",
+  "EndpointSet",
+  "Workload",
+  "Namespace",
+  "NetworkGateways",
+]);
 
 /** A listener of streams and pushes; `text` gives Prometheus' exposition format. */
 export class Metrics implements StreamEvents {
-  readonly #pushes = new Map<string, number>();
-  readonly #bytes = new Map<string, number>();
+  readonly #pushes = new Counter();
+  readonly #bytes = new Counter();
+  readonly #sizes = new Map<string, Histogram>();
   readonly #rejects = new Map<string, number>();
-  readonly #convergence = new Histogram();
-  readonly #ackTime = new Histogram();
-  readonly #pushTime = new Histogram();
+  readonly #convergence = new Histogram(SECONDS);
+  readonly #ackTimes = new Map<string, Histogram>();
+  readonly #pushTime = new Histogram(SECONDS);
+  readonly #updates = new Counter();
+  readonly #configEvents = new Counter();
+  readonly #registryEvents = new Counter();
   #rejected = 0;
-  #changes = 0;
 
   sent(type: TypeUrl, bytes: number): void {
     const name = shortName(type) ?? type;
-    add(this.#pushes, name, 1);
-    add(this.#bytes, name, bytes);
+    this.#pushes.add({ type: name });
+    this.#bytes.add({ type: name }, bytes);
+    observe(this.#sizes, [name, BYTES], bytes);
   }
 
-  acknowledged({ afterMs }: Acknowledgement): void {
-    this.#ackTime.observe(afterMs / 1000);
+  acknowledged({ type, afterMs }: Acknowledgement): void {
+    observe(this.#ackTimes, [shortName(type) ?? type, SECONDS], afterMs / 1000);
   }
 
   rejected(rejection: Rejection): void {
+    const name = shortName(rejection.type) ?? rejection.type;
     this.#rejected++;
-    add(this.#rejects, shortName(rejection.type) ?? rejection.type, 1);
+    this.#rejects.set(name, (this.#rejects.get(name) ?? 0) + 1);
   }
 
   recovered(): void {
@@ -77,95 +90,121 @@ export class Metrics implements StreamEvents {
     this.#convergence.observe(afterMs / 1000);
   }
 
+  /** Changes arrive; `isKnown` tells an update from a first appearance. */
+  updated(changes: readonly Change[], isKnown: (change: Change) => boolean): void {
+    for (const change of changes) {
+      const key = keyOfChange(change);
+      const kind = change.type === "upsert" ? change.object.kind : key.slice(0, key.indexOf("/"));
+      const event = change.type === "delete" ? "delete" : isKnown(change) ? "update" : "add";
+      const isRegistry = REGISTRY_KINDS.has(kind);
+      (isRegistry ? this.#registryEvents : this.#configEvents).add({ type: kind, event });
+      const type = kind === "EndpointSet" ? "eds" : isRegistry ? "svc" : "config";
+      this.#updates.add({ type });
+    }
+  }
+
   pushed(report: PushReport): void {
-    this.#changes += report.changes;
     this.#pushTime.observe(report.ms / 1000);
   }
 
   text(gauges: Gauges): string {
-    const { rss } = process.memoryUsage();
-    const cpu = process.cpuUsage();
-    const families: [name: string, type: string, help: string, lines: string[]][] = [
-      ["pilot_xds", "gauge", "Connected proxies", labelled("pilot_xds", "version", gauges.proxies)],
-      [
-        "pilot_xds_pushes",
-        "counter",
-        "Responses sent",
-        labelled("pilot_xds_pushes", "type", this.#pushes),
-      ],
-      [
-        "pilot_xds_push_bytes",
-        "counter",
-        "Bytes sent",
-        labelled("pilot_xds_push_bytes", "type", this.#bytes),
-      ],
-      ...["cds", "eds", "lds", "rds", "vhds"].map((type): (typeof families)[number] => {
-        const name = `pilot_xds_${type}_reject`;
-        return [
-          name,
-          "counter",
-          `Rejected ${type} responses`,
-          [`${name} ${this.#rejects.get(type) ?? 0}`],
-        ];
-      }),
-      one("pilot_total_xds_rejects", "counter", "Rejected responses", this.#rejected),
-      [
-        "pilot_proxy_convergence_time",
-        "histogram",
-        "Seconds from a noticed change to a proxy's last acknowledgement of it",
-        this.#convergence.lines("pilot_proxy_convergence_time"),
-      ],
-      [
+    return exposition([...this.#streams(), ...this.#changes(), ...looked(gauges), ...ofProcess()]);
+  }
+
+  #streams(): Family[] {
+    return [
+      counter("pilot_xds_pushes", "Responses sent", this.#pushes),
+      counter("pilot_xds_push_bytes", "Bytes sent", this.#bytes),
+      perType("pilot_xds_config_size_bytes", "Bytes of a response", this.#sizes),
+      perType(
         "pilot_xds_ack_time",
-        "histogram",
         "Seconds from a response to its acknowledgement",
-        this.#ackTime.lines("pilot_xds_ack_time"),
-      ],
-      [
-        "pilot_push_time",
-        "histogram",
-        "Seconds from a batch's first change to the last stream being told",
-        this.#pushTime.lines("pilot_push_time"),
-      ],
-      one("pilot_inbound_updates", "counter", "Changes of the model", this.#changes),
-      one("pilot_services", "gauge", "Services known", gauges.services),
-      one("pilot_virt_services", "gauge", "VirtualServices known", gauges.virtualServices),
-      one("pilot_scopes", "gauge", "Classes of proxies", gauges.scopes),
-      [
-        "pilot_problems",
-        "gauge",
-        "Problems of objects",
-        labelled("pilot_problems", "reason", gauges.problems),
-      ],
-      one("process_resident_memory_bytes", "gauge", "Resident memory", rss),
-      one("process_cpu_seconds_total", "counter", "CPU time", (cpu.user + cpu.system) / 1e6),
+        this.#ackTimes,
+      ),
+      ...TYPE_RULES.map(({ short }) =>
+        single(
+          `pilot_xds_${short}_reject`,
+          "counter",
+          `Rejected ${short} responses`,
+          this.#rejects.get(short) ?? 0,
+        ),
+      ),
+      single("pilot_total_xds_rejects", "counter", "Rejected responses", this.#rejected),
+      histogram(
+        "pilot_proxy_convergence_time",
+        "Seconds from a noticed change to a proxy's last acknowledgement of it",
+        this.#convergence,
+      ),
     ];
-    return families
-      .flatMap(([name, type, help, lines]) => [
-        `# HELP ${name} ${help}`,
-        `# TYPE ${name} ${type}`,
-        ...lines,
-      ])
-      .join("\n")
-      .concat("\n");
+  }
+
+  #changes(): Family[] {
+    return [
+      histogram(
+        "pilot_xds_push_time",
+        "Seconds from a batch's first change to the last stream being told",
+        this.#pushTime,
+      ),
+      counter("pilot_inbound_updates", "Changes of the model", this.#updates),
+      counter("pilot_k8s_cfg_events", "Changes of configuration objects", this.#configEvents),
+      counter("pilot_k8s_reg_events", "Changes of services and workloads", this.#registryEvents),
+    ];
   }
 }
 
-function one(
-  name: string,
-  type: string,
-  help: string,
+function looked(gauges: Gauges): Family[] {
+  const { problems } = gauges;
+  const one = (name: string, help: string, value: number): Family =>
+    single(name, "gauge", help, value);
+  return [
+    byLabel(["pilot_info", "version"], "gauge", "Version", new Map([[gauges.version, 1]])),
+    byLabel(["pilot_xds", "version"], "gauge", "Connected proxies", gauges.proxies),
+    one("pilot_services", "Services known", gauges.services),
+    one("pilot_virt_services", "VirtualServices known", gauges.virtualServices),
+    one("pilot_eds_no_instances", "Services without endpoints", gauges.servicesWithoutEndpoints),
+    ...CONFLICTS.map(([name, reason, help]) => one(name, help, problems.get(reason) ?? 0)),
+    one(
+      "pilot_total_rejected_configs",
+      "Parts of objects that have no effect",
+      gauges.rejectedConfigs,
+    ),
+    one("pilot_scopes", "Classes of proxies", gauges.scopes),
+    byLabel(["pilot_problems", "reason"], "gauge", "Problems of objects", problems),
+  ];
+}
+
+function ofProcess(): Family[] {
+  const { rss } = process.memoryUsage();
+  const cpu = process.cpuUsage();
+  const seconds = (cpu.user + cpu.system) / 1e6;
+  return [
+    single("process_resident_memory_bytes", "gauge", "Resident memory", rss),
+    single("process_cpu_seconds_total", "counter", "CPU time", seconds),
+  ];
+}
+
+function observe(
+  into: Map<string, Histogram>,
+  [name, bounds]: readonly [string, readonly number[]],
   value: number,
-): [string, string, string, string[]] {
-  return [name, type, help, [`${name} ${value}`]];
+): void {
+  let one = into.get(name);
+  if (one === undefined) {
+    one = new Histogram(bounds);
+    into.set(name, one);
+  }
+  one.observe(value);
 }
 
-function labelled(name: string, label: string, values: ReadonlyMap<string, number>): string[] {
-  return [...values]
-    .toSorted(([left], [right]) => (left < right ? -1 : 1))
-    .map(([value, count]) => `${name}{${label}="${value.replaceAll(/["\\\n]/g, "_")}"} ${count}`);
+function counter(name: string, help: string, values: Counter): Family {
+  return { name, type: "counter", help, lines: values.lines(name) };
 }
 
-function add(into: Map<string, number>, key: string, count: number): void {
-  into.set(key, (into.get(key) ?? 0) + count);
+function histogram(name: string, help: string, values: Histogram): Family {
+  return { name, type: "histogram", help, lines: values.lines(name) };
+}
+
+function perType(name: string, help: string, values: ReadonlyMap<string, Histogram>): Family {
+  const lines = [...values].flatMap(([type, one]) => one.lines(name, { type }));
+  return { name, type: "histogram", help, lines };
 }

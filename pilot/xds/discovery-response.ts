@@ -7,12 +7,15 @@ export interface ResponseHead {
   type: string;
   nonce: string;
   version: string;
+  controlPlane: string;
   /** Delta only. */
   removed: readonly string[];
 }
 
-/** `control_plane.identifier`, which tools show. */
-const IDENTIFIER = "lateen";
+/** `control_plane.identifier`, as istioctl takes it apart. */
+export function controlPlaneId(instance: string, version: string): string {
+  return JSON.stringify({ Component: "pilot", ID: instance, Info: { version } });
+}
 
 /** The message as a list of buffers: the given fields, untouched, and after them the rest. */
 export function buildResponse(
@@ -27,7 +30,9 @@ export function buildResponse(
   ];
   if (protocol === "delta") for (const name of head.removed) fields.push([0x32, name]);
   const sizes = fields.map(([, text]) => Buffer.byteLength(text));
-  const control = fieldSize(IDENTIFIER.length);
+  const { controlPlane } = head;
+  const controlSize = Buffer.byteLength(controlPlane);
+  const control = fieldSize(controlSize);
   const total = sizes.reduce((sum, size) => sum + fieldSize(size), fieldSize(control));
   const tail = Buffer.allocUnsafe(total);
   let at = 0;
@@ -36,7 +41,7 @@ export function buildResponse(
     at += tail.write(text, at, "utf8");
   }
   at = putHead(tail, at, { tag: protocol === "delta" ? 0x3a : 0x32, size: control });
-  at = putHead(tail, at, { tag: 0x0a, size: IDENTIFIER.length });
-  tail.write(IDENTIFIER, at, "latin1");
+  at = putHead(tail, at, { tag: 0x0a, size: controlSize });
+  tail.write(controlPlane, at, "utf8");
   return [...resources, tail];
 }

@@ -18,6 +18,8 @@ beforeAll(async () => {
   table.apply([resource(CLUSTER, "a"), resource(CLUSTER, "long", "x".repeat(100_000))]);
   server = await startDiscoveryServer({
     address: "127.0.0.1",
+    version: "1.2.3",
+    instance: "one",
     port: 0,
     openView: (_node, { onChange }) => {
       changes.add(onChange);
@@ -81,7 +83,7 @@ describe("the discovery server, asked by grpc-js", () => {
     expect(first).toMatchObject({
       typeUrl: CLUSTER,
       nonce: "1",
-      controlPlane: { identifier: "lateen" },
+      controlPlane: { identifier: '{"Component":"pilot","ID":"one","Info":{"version":"1.2.3"}}' },
       resources: [{ name: "a", resource: { "@type": CLUSTER, name: "a" } }, { name: "long" }],
     });
     stream.write(request({ typeUrl: CLUSTER, responseNonce: "1" }));

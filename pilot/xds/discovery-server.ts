@@ -1,7 +1,10 @@
 /** The discovery service: ADS streams over gRPC, each with the view of its proxy. */
 
+import { hostname } from "node:os";
+import { controlPlaneId } from "./discovery-response.ts";
 import { startGrpcServer } from "./grpc-server.ts";
 import type { CallHandler, GrpcCall, GrpcServer } from "./grpc-server.ts";
+import type { AnswerQuestion } from "./question.ts";
 import { DiscoveryStream } from "./stream.ts";
 import type { StreamEvents } from "./stream-events.ts";
 import { SharedFrames } from "#pilot/cache/shared-frames.ts";
@@ -10,12 +13,18 @@ import type { OpenView } from "#pilot/cache/view.ts";
 
 export interface DiscoveryServerOptions {
   address: string;
+  /** Of this software, for tools. */
+  version: string;
+  /** Tells this server from its replicas; the host's name without. */
+  instance?: string;
   /** 0 takes any free port. */
   port: number;
   /** PEM; plaintext without. */
   tls?: { cert: string; key: string };
   openView: OpenView;
   events: StreamEvents;
+  /** Answers requests of types that aren't resources. */
+  answer?: AnswerQuestion;
   log: (line: string) => void;
 }
 
@@ -39,13 +48,19 @@ export async function startDiscoveryServer(
 ): Promise<DiscoveryServer> {
   const streams = new Set<DiscoveryStream>();
   const frames = new SharedFrames();
+  const controlPlane = controlPlaneId(options.instance ?? hostname(), options.version);
+  let opened = 0;
   const open = (protocol: Protocol, call: GrpcCall): CallHandler => {
     const stream = new DiscoveryStream({
       protocol,
+      number: ++opened,
       peer: call.peer,
+      local: call.local,
+      controlPlane,
       openView: options.openView,
       frames,
       events: options.events,
+      ...(options.answer === undefined ? {} : { answer: options.answer }),
       log: options.log,
       now: () => performance.now(),
       send: (parts) => call.send(parts),

@@ -13,6 +13,8 @@ import { FrameReader, STATUS, encodeStatusMessage, frameHead } from "./grpc-fram
 export interface GrpcCall {
   /** `address:port` of the client. */
   readonly peer: string;
+  /** `address:port` that it has called. */
+  readonly local: string;
   /** Sends one message; buffers are not copied and must not change. */
   send(parts: readonly Buffer[]): void;
   /** Ends the call with a grpc-status. */
@@ -149,8 +151,10 @@ function handleStream(
       status.message === "" ? {} : { "grpc-message": encodeStatusMessage(status.message) };
     stream.sendTrailers({ "grpc-status": String(status.code), ...message });
   });
+  const socket = stream.session?.socket;
   const call: GrpcCall = {
-    peer: `${stream.session?.socket.remoteAddress}:${stream.session?.socket.remotePort}`,
+    peer: `${socket?.remoteAddress}:${socket?.remotePort}`,
+    local: `${socket?.localAddress}:${socket?.localPort}`,
     send: (parts) => sendMessage(stream, parts),
     end(code, message) {
       if (ended) return;

@@ -9,6 +9,8 @@ export interface Question {
   names: readonly string[];
   /** `address:port` of the client. */
   peer: string;
+  /** `address:port` that it has called. */
+  local: string;
 }
 
 export type Answer =

@@ -26,7 +26,13 @@ import { decode } from "#pilot/proto/decode.ts";
 
 export interface StreamOptions {
   protocol: Protocol;
+  /** Of this process's streams: the first is 1. */
+  number: number;
+  /** `address:port` of the client, and the one that it has called. */
   peer: string;
+  local: string;
+  /** Names this server in every response. */
+  controlPlane: string;
   openView: OpenView;
   frames: SharedFrames;
   events: StreamEvents;
@@ -49,11 +55,13 @@ const MAX_NAMES = 100_000;
  */
 export class DiscoveryStream {
   readonly protocol: Protocol;
+  readonly number: number;
   readonly peer: string;
   readonly connectedAt: Date = new Date();
   readonly #options: StreamOptions;
   readonly #subscriptions = new Map<TypeUrl, Subscription>();
   readonly #gate: PushGate;
+  readonly #openedAt: number;
   /** Of types whose responses carry everything. */
   readonly #held = new Map<TypeUrl, HeldState>();
   readonly #ignored = new Set<string>();
@@ -64,8 +72,10 @@ export class DiscoveryStream {
 
   constructor(options: StreamOptions) {
     this.#options = options;
-    this.#gate = new PushGate(this.#subscriptions, options.now());
+    this.#openedAt = options.now();
+    this.#gate = new PushGate(this.#subscriptions, this.#openedAt);
     this.protocol = options.protocol;
+    this.number = options.number;
     this.peer = options.peer;
   }
 
@@ -75,6 +85,12 @@ export class DiscoveryStream {
 
   get subscriptions(): ReadonlyMap<TypeUrl, Subscription> {
     return this.#subscriptions;
+  }
+
+  /** A moment of the stream's clock as a date. */
+  dateOf(moment: number | undefined): Date | undefined {
+    if (moment === undefined) return undefined;
+    return new Date(this.connectedAt.getTime() + moment - this.#openedAt);
   }
 
   onMessage(bytes: Buffer): void {
@@ -159,15 +175,16 @@ export class DiscoveryStream {
   /** True if the request is a question about this server, which needs no view of the mesh. */
   #answers(request: DiscoveryRequest): boolean {
     const { typeUrl, names } = request;
-    const { answer, send } = this.#options;
-    const result = answer?.({ typeUrl, names, peer: this.peer });
+    const { answer, send, local } = this.#options;
+    const result = answer?.({ typeUrl, names, peer: this.peer, local });
     if (result === undefined) return false;
     // What acknowledges an answer asks nothing.
     if (request.nonce !== "") return true;
     if (!result.ok) this.#end(result.code, result.message);
     else {
       const nonce = String(++this.#nonce);
-      const head = { type: typeUrl, nonce, version: nonce, removed: [] };
+      const { controlPlane } = this.#options;
+      const head = { type: typeUrl, nonce, version: nonce, controlPlane, removed: [] };
       send(buildResponse(this.protocol, result.fields(this.protocol), head));
     }
     return true;
@@ -285,7 +302,9 @@ export class DiscoveryStream {
         ? takeLackingContent(subscription, sources)
         : takeWholeContent(subscription, held, sources);
     const nonce = String(++this.#nonce);
-    const parts = buildResponse(protocol, fields, { type, nonce, version, removed });
+    const { controlPlane } = this.#options;
+    const head = { type, nonce, version, controlPlane, removed };
+    const parts = buildResponse(protocol, fields, head);
     const sentAt = this.#options.now();
     const sent: Outstanding = { nonce, sentAt, resources, removed, ...(whole && { whole }) };
     subscription.outstanding = sent;

@@ -41,6 +41,7 @@ export async function startPilot(yaml = ""): Promise<PilotWorld> {
   pusher.start();
   const server = await startDiscoveryServer({
     address: "127.0.0.1",
+    version: "test",
     port: 0,
     openView: (node, options) => pusher.open(node, options),
     events: {

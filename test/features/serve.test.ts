@@ -85,10 +85,15 @@ describe("pilot on a folder", () => {
     };
     const json = async (name: string): Promise<unknown> => JSON.parse((await page(name)).body);
     await waitUntil("it is synced", async () =>
-      JSON.stringify(await json("/debug/syncz")).includes('"configStatus":"SYNCED"'),
+      JSON.stringify(await json("/debug/syncz")).includes('"state":"synced"'),
     );
     expect(await json("/debug/syncz")).toMatchObject([
-      { node: { id: expect.stringContaining("~p.default~"), metadata: { CLUSTER_ID: "here" } } },
+      {
+        proxy: expect.stringContaining("~p.default~"),
+        cluster_id: "here",
+        cluster_sent: expect.any(String),
+        resources: { [CLUSTER]: { sent: expect.any(String), sentTime: expect.any(String) } },
+      },
     ]);
     expect(await json("/debug/adsz")).toMatchObject({ totalClients: 1 });
     expect(await json("/debug/registryz")).toMatchObject([

@@ -101,7 +101,10 @@ export class StreamHarness {
     this.#protocol = protocol;
     this.stream = new DiscoveryStream({
       protocol,
+      number: 1,
       peer: "192.0.2.1:1",
+      local: "192.0.2.2:1",
+      controlPlane: "{}",
       frames: new SharedFrames(),
       openView: (node, { onChange }) => {
         this.#change = onChange;
