@@ -19,6 +19,11 @@ export function tlsServerName(host: string, port: number, subset = ""): string {
   return `outbound_.${port}_.${subset}_.${host}`;
 }
 
+/** The cluster that a gateway between networks forwards such a server name to. */
+export function sniCluster(host: string, port: number, subset = ""): ClusterName {
+  return tlsServerName(host, port, subset) as ClusterName;
+}
+
 /** Parts of an outbound cluster's name; undefined for any other. */
 export function parseOutboundCluster(
   name: string,

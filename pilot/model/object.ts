@@ -146,6 +146,8 @@ export interface Endpoint {
   readonly serviceAccount: string;
   /** The peer speaks the mesh's TLS (pod label `security.istio.io/tlsMode: istio`). */
   readonly meshTls: boolean;
+  /** It is a gateway of that network, and what is behind it is called through it. */
+  readonly gatewayOf?: string;
   /** Name of the workload and its namespace, for metadata. */
   readonly workload: string;
   readonly namespace: string;

@@ -8,6 +8,7 @@ import { type PatchRef, patchesFor } from "./envoy-filters.ts";
 import { matchesAll } from "./labels.ts";
 import type { Hostname, ObjectKey } from "./name.ts";
 import {
+  type Gateway,
   type Labels,
   type Locality,
   NO_LOCALITY,
@@ -20,6 +21,7 @@ import { lookup } from "./object-index.ts";
 import { type PlaceKind, failoverLabelsOfMesh, placesReadByMesh } from "./place.ts";
 import type { Proxy, ProxyType } from "./proxy.ts";
 import { type PushContext, allGateways } from "./push-context.ts";
+import { clusterOf, isIn, networkOf, workloadOf } from "./vantage.ts";
 import { telemetriesFor, tracedName } from "./telemetries.ts";
 
 export type ScopeKey = string & { readonly brand: "ScopeKey" };
@@ -34,7 +36,12 @@ export interface OutboundScope {
   readonly sidecar?: ObjectKey;
   /** Only labels that some rule looks at. */
   readonly labels: Labels;
+  /** Empty also where no network has a gateway. */
   readonly network: string;
+  /** The further cluster that it is in; empty for the one that configuration comes from. */
+  readonly cluster: string;
+  /** It is a gateway whose server names are those of clusters (AUTO_PASSTHROUGH). */
+  readonly passesBetweenNetworks?: true;
   /** Only where some rule or service looks at it; none otherwise. */
   readonly locality: Locality;
   /** The machine, only where some rule or service looks at it; empty otherwise. */
@@ -65,6 +72,8 @@ export interface WorkloadScope {
   readonly key: ScopeKey;
   readonly proxyType: ProxyType;
   readonly namespace: string;
+  /** As in OutboundScope. */
+  readonly cluster: string;
   readonly sidecar?: ObjectKey;
   /** Gateways that select a router, oldest first. */
   readonly gateways: readonly ObjectKey[];
@@ -94,7 +103,9 @@ export function scopesOf(
     namespace: proxy.namespace,
     ...(sidecar === undefined ? {} : { sidecar: sidecar.key }),
     labels,
-    network: proxy.network,
+    network: networkOf(context, proxy),
+    cluster: clusterOf(context, proxy),
+    ...(passesBetweenNetworks(context, proxy) ? { passesBetweenNetworks: true as const } : {}),
     locality: readsPlace(context, "locality") ? proxy.locality : NO_LOCALITY,
     node: readsPlace(context, "node") ? nodeOf(context, proxy) : "",
     ...observation(context, proxy, "outbound"),
@@ -103,6 +114,7 @@ export function scopesOf(
     kind: "workload",
     proxyType: proxy.type,
     namespace: proxy.namespace,
+    cluster: clusterOf(context, proxy),
     ...(sidecar === undefined ? {} : { sidecar: sidecar.key }),
     gateways: proxy.type === "router" ? gatewaysOf(context, proxy) : [],
     targets: targetsOf(context, proxy),
@@ -164,9 +176,25 @@ function needsAddress(sidecar: Sidecar): boolean {
 }
 
 function gatewaysOf(context: PushContext, proxy: Proxy): ObjectKey[] {
-  return allGateways(context)
-    .filter((gateway) => matchesAll(gateway.spec.selector ?? {}, proxy.labels))
-    .map((gateway) => gateway.key);
+  return gatewayObjects(context, proxy).map((gateway) => gateway.key);
+}
+
+function gatewayObjects(context: PushContext, proxy: Proxy): readonly Gateway[] {
+  return allGateways(context).filter((gateway) =>
+    matchesAll(gateway.spec.selector ?? {}, proxy.labels),
+  );
+}
+
+function passesBetweenNetworks(context: PushContext, proxy: Proxy): boolean {
+  if (proxy.type !== "router") return false;
+  return gatewayObjects(context, proxy).some((gateway) =>
+    gateway.spec.servers?.some((server) => server.tls?.mode === "AUTO_PASSTHROUGH"),
+  );
+}
+
+/** A ServiceEntry is everywhere. */
+function isHere(service: Service, cluster: string): boolean {
+  return service.source.startsWith("ServiceEntry/") || isIn(cluster, service);
 }
 
 /** Proxies of different places are of one class as long as nothing depends on it. */
@@ -178,11 +206,7 @@ function readsPlace(context: PushContext, kind: PlaceKind): boolean {
 
 /** What the proxy says itself, else what is known of its workload. */
 function nodeOf(context: PushContext, proxy: Proxy): string {
-  if (proxy.node !== "") return proxy.node;
-  const workloads = proxy.addresses.flatMap((address) =>
-    lookup(context.indexes.workloadsByAddress, address),
-  );
-  return workloads.find((one) => one.namespace === proxy.namespace)?.node ?? "";
+  return proxy.node === "" ? (workloadOf(context, proxy)?.node ?? "") : proxy.node;
 }
 
 function mentionedLabels(context: PushContext, labels: Labels): Labels {
@@ -196,6 +220,7 @@ function mentionedLabels(context: PushContext, labels: Labels): Labels {
 
 /** Services that lead to the proxy's workload: by endpoint address, and by selector. */
 function targetsOf(context: PushContext, proxy: Proxy): ServiceTarget[] {
+  const cluster = clusterOf(context, proxy);
   const targets = new Map<string, ServiceTarget>();
   const add = (service: Service, port: ServicePort, targetPort: number): void => {
     if (port.protocol === "UDP") return;
@@ -209,9 +234,12 @@ function targetsOf(context: PushContext, proxy: Proxy): ServiceTarget[] {
   };
   for (const address of proxy.addresses) {
     for (const set of lookup(context.indexes.endpointsByAddress, address)) {
-      const endpoints = set.endpoints.filter((endpoint) => endpoint.address === address);
+      const endpoints = set.endpoints.filter(
+        (endpoint) => endpoint.address === address && isIn(cluster, endpoint),
+      );
       for (const service of lookup(context.indexes.servicesByHost, set.host)) {
         if (service.namespace !== set.namespace || service.resolution === "dns") continue;
+        if (!isHere(service, cluster)) continue;
         for (const port of service.ports) {
           for (const endpoint of endpoints) {
             const target = Object.hasOwn(endpoint.ports, port.name)
@@ -238,11 +266,11 @@ function* selectedPorts(
   context: PushContext,
   proxy: Proxy,
 ): Generator<[Service, ServicePort, number]> {
-  const workload = proxy.addresses
-    .flatMap((address) => lookup(context.indexes.workloadsByAddress, address))
-    .find((one) => one.namespace === proxy.namespace);
+  const cluster = clusterOf(context, proxy);
+  const workload = workloadOf(context, proxy);
   for (const service of lookup(context.indexes.servicesByNamespace, proxy.namespace)) {
     if (service.selector === undefined || Object.keys(service.selector).length === 0) continue;
+    if (!isHere(service, cluster)) continue;
     if (!matchesAll(service.selector, workload?.labels ?? proxy.labels)) continue;
     for (const port of service.ports) {
       const target =

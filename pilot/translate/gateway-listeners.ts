@@ -7,6 +7,7 @@ import { compareText } from "#pilot/model/object.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import type { WorkloadScope } from "#pilot/model/scope.ts";
 import { accessLogOf } from "./access-log.ts";
+import { passthroughChains } from "./auto-passthrough.ts";
 import {
   type PlannedListener,
   type PlannedServer,
@@ -98,6 +99,9 @@ function chainsOfServer(
     }
     case "tls":
     case "tcp":
+      if (server.server.tls?.mode === "AUTO_PASSTHROUGH") {
+        return passthroughChains(context, scope, server);
+      }
       return connectionChains(context, scope, server, problems);
   }
 }
