@@ -126,7 +126,9 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     ...parseAddress(options.grpc),
     version: VERSION,
     ...(tls === undefined ? {} : { tls }),
-    openView: (node, open) => pusher.open(node, open),
+    // Without TLS on loopback only, where who asks is the machine's own user.
+    openView: (node, open) =>
+      pusher.open(node, { ...open, secrets: tls === undefined ? "everybody" : "workloads" }),
     events,
     answer: debugQuestions(sources),
     log,

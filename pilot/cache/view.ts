@@ -9,7 +9,7 @@ export interface ProxyView {
   /** For metrics and dumps. */
   readonly proxyId: string;
   /**
-   * The tables that make up a type; no name is in two of them. Other tables than the last time mean
+   * The tables that make up a type; a name that is in two of them is the same resource. Other tables than the last time mean
    * that the proxy's class has changed. Tables may be filled at the first call.
    */
   tables(type: TypeUrl): readonly ResourceTable[];
@@ -20,7 +20,14 @@ export interface OpenOptions {
   protocol: Protocol;
   /** Called when tables of the view have changed or are others; never from within `open`. */
   onChange: () => void;
+  /** `address:port` of the client. */
+  peer?: string;
+  /** Who may be sent secrets that concern it; default: nobody. */
+  secrets?: SecretAccess;
 }
+
+/** `workloads`: a client whose address is that of a workload in the namespace that it names. */
+export type SecretAccess = "nobody" | "workloads" | "everybody";
 
 export type OpenResult = { ok: true; view: ProxyView } | { ok: false; message: string };
 

@@ -13,12 +13,14 @@ import {
   NAMESPACES,
   NODES,
   PODS,
+  SECRETS,
   SERVICES,
 } from "#cluster/api/resources.ts";
 import type { Resource } from "#cluster/api/resources.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
 import { createInformer } from "#cluster/client/create-informer.ts";
 import type { InformerOptions } from "#cluster/client/informer.ts";
+import { trimConfigMap, trimSecret } from "./trim-credential.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
 
 export interface KubernetesSourceOptions {
@@ -28,9 +30,15 @@ export interface KubernetesSourceOptions {
   signal: AbortSignal;
 }
 
-const MESH_CONFIG: InformerOptions<KubeObject> = {
-  namespace: "istio-system",
-  fieldSelector: "metadata.name=istio",
+/** Settings of the mesh, and certificates of authorities; not those that every namespace has. */
+const CONFIG_MAP_OPTIONS: InformerOptions<KubeObject> = {
+  fieldSelector: "metadata.name!=kube-root-ca.crt,metadata.name!=istio-ca-root-cert",
+  transform: trimConfigMap,
+};
+
+const SECRET_OPTIONS: InformerOptions<KubeObject> = {
+  fieldSelector: "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token",
+  transform: trimSecret,
 };
 
 /** Versions of Istio's kinds, the preferred first; their fields are the same. */
@@ -47,7 +55,8 @@ export async function startKubernetesSource(options: KubernetesSourceOptions): P
     ...whole.map((resource) => follow(plain(resource), {}, options)),
     follow(plain(PODS), { transform: trimPod }, options),
     follow(plain(NODES), { transform: trimNode }, options),
-    follow(plain(CONFIG_MAPS), MESH_CONFIG, options),
+    follow(plain(CONFIG_MAPS), CONFIG_MAP_OPTIONS, options),
+    follow(plain(SECRETS), SECRET_OPTIONS, options),
     followConfig(options),
   ];
   await Promise.all(synced);

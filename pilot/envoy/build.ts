@@ -11,11 +11,13 @@ import type { EndpointAssignment } from "#pilot/ir/endpoint.ts";
 import type { Listener } from "#pilot/ir/listener.ts";
 import { type Origin, mergeOrigins } from "#pilot/ir/origin.ts";
 import type { RouteConfiguration, VirtualHost } from "#pilot/ir/route.ts";
+import type { Secret } from "#pilot/ir/secret.ts";
 import type { ScopeIr } from "#pilot/ir/scope-ir.ts";
 import { buildCluster } from "./cluster.ts";
 import { buildAssignment } from "./endpoint.ts";
 import { buildListener } from "./listener.ts";
 import { perNode } from "./per-node.ts";
+import { buildSecret } from "./secret.ts";
 import { buildRouteConfiguration, buildVhdsConfiguration, buildVirtualHost } from "./route.ts";
 
 export type EnvoyResourceType =
@@ -45,6 +47,7 @@ export function buildResources(
     ...buildEndpoints(ir),
     ...buildListeners(ir),
     ...buildRoutes(ir, virtualHosts),
+    ...buildSecrets(ir),
   ];
 }
 
@@ -60,6 +63,10 @@ export function buildEndpoints(ir: ScopeIr): EnvoyResource[] {
 
 export function buildListeners(ir: ScopeIr): EnvoyResource[] {
   return ir.listeners.map((listener) => listenerResource(listener));
+}
+
+export function buildSecrets(ir: ScopeIr): EnvoyResource[] {
+  return ir.secrets.map((secret) => secretResource(secret));
 }
 
 /** One `route` a RouteConfiguration and, when they travel alone, one `virtual-host` each. */
@@ -93,6 +100,13 @@ const listenerResource = perNode((listener: Listener): EnvoyResource => ({
   name: listener.name,
   message: buildListener(listener),
   origins: mergeOrigins(listener.origins, ...listener.filterChains.map((one) => one.origins)),
+}));
+
+const secretResource = perNode((secret: Secret): EnvoyResource => ({
+  type: "secret",
+  name: secret.name,
+  message: buildSecret(secret),
+  origins: secret.origins,
 }));
 
 /** Messages of virtual hosts are shared by all configurations and scopes that hold the host. */

@@ -1,7 +1,13 @@
 /** Transport sockets. */
 
 import { isIP } from "node:net";
-import type { ClientTls, CredentialSource, ServerTls, TrustSource } from "#pilot/ir/tls.ts";
+import type {
+  ClientTls,
+  CredentialSource,
+  PeerChecks,
+  ServerTls,
+  TrustSource,
+} from "#pilot/ir/tls.ts";
 import { type Extension, FROM_ADS, extension, nonEmpty, set } from "./any.ts";
 
 const TLS = "envoy.transport_sockets.tls";
@@ -20,6 +26,12 @@ const FROM_NODE = {
   resourceApiVersion: "V3",
 };
 
+/**
+ * A listener waits so long for a certificate that never comes, and then goes on without: only
+ * connections that need it are refused. Delta clients are told at once that there is none.
+ */
+const SECRET_FROM_ADS = { ...FROM_ADS, initialFetchTimeout: "5s" };
+
 const SERVER_CIPHERS = [
   "ECDHE-ECDSA-AES256-GCM-SHA384",
   "ECDHE-RSA-AES256-GCM-SHA384",
@@ -36,9 +48,10 @@ export function serverSocket(tls: ServerTls): Extension {
         tlsMinimumProtocolVersion: tls.minVersion ?? "TLSv1_2",
         tlsMaximumProtocolVersion: tls.maxVersion,
         cipherSuites: tls.cipherSuites.length > 0 ? tls.cipherSuites : SERVER_CIPHERS,
+        ecdhCurves: tls.curves,
       }),
-      ...credential(tls.credential),
-      ...trust(tls.trust, tls.subjectAltNames),
+      ...serverCredentials(tls.credentials),
+      ...trust(tls.trust, tls.subjectAltNames, checks(tls)),
       alpnProtocols: tls.alpn,
     },
     requireClientCertificate: tls.requireClientCertificate,
@@ -53,7 +66,7 @@ export function clientSocket(tls: ClientTls): Extension {
         tlsMaximumProtocolVersion: "TLSv1_3",
       },
       ...(tls.credential === undefined ? {} : credential(tls.credential)),
-      ...trust(tls.trust, tls.subjectAltNames, tls.revoked),
+      ...trust(tls.trust, tls.subjectAltNames, revocation(tls.revoked)),
       ...nonEmpty({ alpnProtocols: tls.alpn }),
     },
     ...(tls.serverName === "" ? {} : { sni: tls.serverName }),
@@ -69,6 +82,32 @@ export function proxyProtocolSocket(version: "V1" | "V2", inner: Extension): Ext
   );
 }
 
+/** All in files, or all by discovery: one list excludes the other. */
+function serverCredentials(sources: readonly CredentialSource[]): object {
+  const all = sources.map((source) => credential(source));
+  const of = (field: string): unknown[] =>
+    all.flatMap((one) => (new Map(Object.entries(one)).get(field) as unknown[] | undefined) ?? []);
+  return nonEmpty({
+    tlsCertificateSdsSecretConfigs: of("tlsCertificateSdsSecretConfigs"),
+    tlsCertificates: of("tlsCertificates"),
+  });
+}
+
+function checks(tls: PeerChecks): object {
+  return {
+    ...nonEmpty({
+      verifyCertificateSpki: tls.publicKeys,
+      verifyCertificateHash: tls.certificateHashes,
+    }),
+    ...(tls.acceptUntrusted ? { trustChainVerification: "ACCEPT_UNTRUSTED" } : {}),
+    ...revocation(tls.revoked),
+  };
+}
+
+function revocation(file: string | undefined): object {
+  return file === undefined ? {} : { crl: { filename: file } };
+}
+
 export function plainSocket(): Extension {
   return extension(
     "envoy.transport_sockets.raw_buffer",
@@ -81,7 +120,9 @@ function credential(source: CredentialSource): object {
     case "workload":
       return { tlsCertificateSdsSecretConfigs: [{ name: "default", sdsConfig: FROM_NODE }] };
     case "named":
-      return { tlsCertificateSdsSecretConfigs: [{ name: source.name, sdsConfig: FROM_ADS }] };
+      return {
+        tlsCertificateSdsSecretConfigs: [{ name: source.name, sdsConfig: SECRET_FROM_ADS }],
+      };
     case "files":
       return {
         tlsCertificates: [
@@ -97,7 +138,7 @@ function credential(source: CredentialSource): object {
 function trust(
   source: TrustSource | undefined,
   names: readonly string[],
-  revoked?: string,
+  more: object = {},
 ): object {
   if (source === undefined) return {};
   const san = {
@@ -109,7 +150,7 @@ function trust(
         })),
       ),
     }),
-    ...(revoked === undefined ? {} : { crl: { filename: revoked } }),
+    ...more,
   };
   switch (source.kind) {
     case "workload":
@@ -119,7 +160,7 @@ function trust(
           defaultValidationContext: san,
           validationContextSdsSecretConfig: {
             name: source.kind === "workload" ? "ROOTCA" : source.name,
-            sdsConfig: source.kind === "workload" ? FROM_NODE : FROM_ADS,
+            sdsConfig: source.kind === "workload" ? FROM_NODE : SECRET_FROM_ADS,
           },
         },
       };

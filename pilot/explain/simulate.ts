@@ -6,6 +6,7 @@
 import type { FilterChain, Listener } from "#pilot/ir/listener.ts";
 import type { Origin } from "#pilot/ir/origin.ts";
 import type { Route, RouteConfiguration } from "#pilot/ir/route.ts";
+import type { Secret } from "#pilot/ir/secret.ts";
 import { type Connection, matchChain } from "./match-chain.ts";
 import { type Request, matchRoute, matchVirtualHost } from "./match-route.ts";
 
@@ -43,6 +44,8 @@ export interface Outcome {
 export interface ProxyView {
   readonly listeners: readonly Listener[];
   readonly routes: readonly RouteConfiguration[];
+  /** Absent: every certificate is there. */
+  readonly secrets?: readonly Secret[];
 }
 
 export function simulate(view: ProxyView, call: Call): Outcome {
@@ -52,7 +55,7 @@ export function simulate(view: ProxyView, call: Call): Outcome {
   const found = { listener: listener.name, clusters: {} };
   if (chain === undefined) return { ...found, error: "closed", origins: listener.origins };
   const entered = { ...found, ...(chain.name === undefined ? {} : { chain: chain.name }) };
-  if (chain.tls !== undefined && call.tls !== true) {
+  if (chain.tls !== undefined && (call.tls !== true || !hasSecrets(view, chain))) {
     return { ...entered, error: "closed", origins: chain.origins };
   }
   if (chain.connection.kind === "tcp") {
@@ -62,6 +65,14 @@ export function simulate(view: ProxyView, call: Call): Outcome {
     return { ...entered, error: "protocol error", origins: chain.origins };
   }
   return { ...entered, ...routed(view, chain, call) };
+}
+
+/** A proxy closes connections that need a certificate which it hasn't got. */
+function hasSecrets({ secrets }: ProxyView, { tls }: FilterChain): boolean {
+  if (secrets === undefined || tls === undefined) return true;
+  return [...tls.credentials, ...(tls.trust === undefined ? [] : [tls.trust])].every(
+    (source) => source.kind !== "named" || secrets.some(({ name }) => name === source.name),
+  );
 }
 
 function findListener(view: ProxyView, call: Call): Listener | undefined {

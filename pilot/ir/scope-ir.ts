@@ -4,6 +4,7 @@ import type { Cluster } from "./cluster.ts";
 import type { EndpointAssignment } from "./endpoint.ts";
 import type { Listener } from "./listener.ts";
 import type { RouteConfiguration } from "./route.ts";
+import type { Secret } from "./secret.ts";
 
 /** Something wrong with an object that this class of proxies would use. */
 export interface IrProblem {
@@ -25,6 +26,8 @@ export interface ScopeIr {
   readonly routes: readonly RouteConfiguration[];
   /** One for each `discovered` cluster. */
   readonly endpoints: readonly EndpointAssignment[];
+  /** What proxies may discover by name, if they ask. */
+  readonly secrets: readonly Secret[];
   /** Problems of whatever lists were read so far. */
   readonly problems: readonly IrProblem[];
 }

@@ -12,15 +12,29 @@ export type TrustSource =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "system" };
 
-export interface ServerTls {
-  readonly credential: CredentialSource;
+/** What a peer's certificate must fulfil besides being issued by someone trusted. */
+export interface PeerChecks {
+  readonly subjectAltNames: readonly string[];
+  /** Base64 of SHA-256 hashes; one of them, or of the certificates', must be the peer's. */
+  readonly publicKeys: readonly string[];
+  /** Hexadecimal SHA-256. */
+  readonly certificateHashes: readonly string[];
+  /** A certificate of an unknown issuer is taken too. */
+  readonly acceptUntrusted: boolean;
+  /** File with a list of revoked certificates. */
+  readonly revoked?: string;
+}
+
+export interface ServerTls extends PeerChecks {
+  /** At least one; of several the client's abilities decide (RSA and ECDSA). */
+  readonly credentials: readonly CredentialSource[];
   /** Client certificates: asked for where a trust is given. */
   readonly trust?: TrustSource;
   readonly requireClientCertificate: boolean;
-  readonly subjectAltNames: readonly string[];
   readonly minVersion?: TlsVersion;
   readonly maxVersion?: TlsVersion;
   readonly cipherSuites: readonly string[];
+  readonly curves?: readonly string[];
   readonly alpn: readonly string[];
 }
 

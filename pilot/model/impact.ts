@@ -3,15 +3,16 @@
 import { type Change, keyOfChange } from "./change.ts";
 import type { DestinationRule, EndpointSet, ModelObject, VirtualService } from "./object.ts";
 import { type PlaceKind, placesReadBy } from "./place.ts";
+import { usesCredential } from "./credential-use.ts";
 import { type PushContext, gatewaysOf, objectOf } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
 import { visibleServices } from "./visible.ts";
 import { isRuleVisible, isServiceVisible } from "./visibility.ts";
 
 /** The lists of a ScopeIr. */
-export type IrList = "clusters" | "listeners" | "routes" | "endpoints";
+export type IrList = "clusters" | "listeners" | "routes" | "endpoints" | "secrets";
 
-const EVERYTHING: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints"];
+const EVERYTHING: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints", "secrets"];
 const NOTHING: readonly IrList[] = [];
 
 /**
@@ -81,6 +82,7 @@ export function movedBy(
       case "WorkloadEntry":
       case "WorkloadGroup":
       case "ProxyConfig":
+      case "Credential":
         break;
     }
   }
@@ -115,7 +117,7 @@ function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): 
       return isRuleVisible(object, context.mesh, scope.namespace) ? EVERYTHING : NOTHING;
     case "Gateway":
       return scope.kind === "workload" && scope.gateways.includes(object.key)
-        ? ["listeners", "routes"]
+        ? ["listeners", "routes", "secrets"]
         : NOTHING;
     case "EnvoyFilter":
       return scope.patches?.some((patch) => patch.filter === object.key) === true
@@ -125,6 +127,8 @@ function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): 
       return scope.telemetry?.includes(object.key) === true ? ["listeners"] : NOTHING;
     case "NetworkGateways":
       return scope.kind === "outbound" ? ["clusters", "endpoints"] : NOTHING;
+    case "Credential":
+      return usesCredential(context, scope, object.key) ? ["secrets"] : NOTHING;
     case "ServiceEntry":
     case "WorkloadEntry":
     case "WorkloadGroup":

@@ -59,6 +59,8 @@ export interface MeshConfig {
   readonly tracing: TracingDefaults;
   /** Logs connections that found no listener's chain. */
   readonly listenerLog: boolean;
+  /** Of servers of gateways that say nothing themselves. */
+  readonly tlsDefaults?: TlsDefaults;
   readonly pathNormalization: PathNormalization;
   /** Mutual TLS between proxies where no policy says otherwise. */
   readonly peerTls: PeerTls;
@@ -97,6 +99,12 @@ export interface TracingDefaults {
 
 /** `PERMISSIVE` takes both and prefers TLS; `DISABLE` needs no certificates in proxies. */
 export type PeerTls = "DISABLE" | "PERMISSIVE" | "STRICT";
+
+export interface TlsDefaults {
+  readonly minVersion?: "TLSv1_2" | "TLSv1_3";
+  readonly cipherSuites: readonly string[];
+  readonly curves: readonly string[];
+}
 
 export interface MeshRetries {
   readonly attempts: number;

@@ -14,6 +14,7 @@ import type {
   WorkloadEntry as WorkloadEntrySpec,
   WorkloadGroupSpec,
 } from "#crds/types/networking-v1.ts";
+import type { Credential } from "./credential.ts";
 import type { MeshConfig } from "./mesh-config.ts";
 import type { Hostname, ObjectKey } from "./name.ts";
 import type { Protocol } from "./protocol.ts";
@@ -52,6 +53,8 @@ export interface ConfigObject<K extends ConfigKind = ConfigKind> {
   readonly labels: Labels;
   readonly annotations: Labels;
   readonly spec: ConfigSpecs[K];
+  /** Of a generated object: a path in it → the path in the object that it was made from. */
+  readonly sourcePaths?: Readonly<Record<string, string>>;
 }
 
 /** The union over kinds, so that `kind` narrows `spec`. */
@@ -226,7 +229,8 @@ export type ModelObject =
   | Workload
   | NetworkGateways
   | NamespaceInfo
-  | MeshSettings;
+  | MeshSettings
+  | Credential;
 
 export const NO_LOCALITY: Locality = { region: "", zone: "", subZone: "" };
 

@@ -46,6 +46,8 @@ interface Indexed {
   /** By key of a VirtualService that one of its rules delegates to. */
   virtualServicesByDelegate: VirtualService;
   destinationRulesByHost: DestinationRule;
+  /** All rules that name a credential of a client. */
+  destinationRulesWithCredentials: DestinationRule;
   gateways: Gateway;
   sidecarsByNamespace: Sidecar;
   envoyFiltersByNamespace: EnvoyFilter;
@@ -203,6 +205,12 @@ function labelNamesOf(object: VirtualService | DestinationRule): string[] {
   return [...new Set(matches.flatMap((match) => Object.keys(match.sourceLabels ?? {})))];
 }
 
+function namesCredential({ spec }: DestinationRule): boolean {
+  const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((one) => one.trafficPolicy)];
+  const all = policies.flatMap((policy) => [policy, ...(policy?.portLevelSettings ?? [])]);
+  return all.some((policy) => (policy?.tls?.credentialName ?? "") !== "");
+}
+
 function emptyIndexes(mesh: MeshConfig): Indexes {
   const hosts = (object: VirtualService | DestinationRule): readonly string[] =>
     hostsOf(object, mesh.clusterDomain);
@@ -223,6 +231,9 @@ function emptyIndexes(mesh: MeshConfig): Indexes {
     ),
     virtualServicesByDelegate: emptyIndex(by<VirtualService>(delegateKeysOf, compareAge)),
     destinationRulesByHost: emptyIndex(by<DestinationRule>(hosts, compareAge)),
+    destinationRulesWithCredentials: emptyIndex(
+      by<DestinationRule>((rule) => (namesCredential(rule) ? [ALL] : []), compareAge),
+    ),
     gateways: emptyIndex(all<Gateway>(compareAge)),
     sidecarsByNamespace: emptyIndex(by<Sidecar>((one) => [one.namespace], compareAge)),
     envoyFiltersByNamespace: emptyIndex(by<EnvoyFilter>((one) => [one.namespace], compareAge)),
@@ -303,6 +314,7 @@ function updateIndexes(
     virtualServicesByDestination: update(indexes.virtualServicesByDestination, virtualServices),
     virtualServicesByDelegate: update(indexes.virtualServicesByDelegate, virtualServices),
     destinationRulesByHost: update(indexes.destinationRulesByHost, rules),
+    destinationRulesWithCredentials: update(indexes.destinationRulesWithCredentials, rules),
     gateways: update(indexes.gateways, (list) => of("Gateway", list)),
     sidecarsByNamespace: update(indexes.sidecarsByNamespace, (list) => of("Sidecar", list)),
     envoyFiltersByNamespace: update(indexes.envoyFiltersByNamespace, (list) =>

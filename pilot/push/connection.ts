@@ -1,7 +1,8 @@
 import type { ScopeState } from "./scope-state.ts";
 import type { ResourceTable } from "#pilot/cache/table.ts";
+import { SECRET } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
-import type { ProxyView } from "#pilot/cache/view.ts";
+import type { ProxyView, SecretAccess } from "#pilot/cache/view.ts";
 import type { VirtualHostDelivery } from "#pilot/envoy/build.ts";
 import type { Proxy } from "#pilot/model/proxy.ts";
 
@@ -9,6 +10,9 @@ export interface ConnectionOptions {
   virtualHosts: VirtualHostDelivery;
   onChange: () => void;
   onClose: () => void;
+  /** IP address of the client, where it is known. */
+  address?: string;
+  secrets?: SecretAccess;
 }
 
 /** A connected proxy with the scopes that it belongs to; what its stream sees is theirs. */
@@ -16,7 +20,10 @@ export class Connection implements ProxyView {
   readonly proxy: Proxy;
   readonly virtualHosts: VirtualHostDelivery;
   readonly onChange: () => void;
+  readonly address: string | undefined;
   readonly #onClose: () => void;
+  readonly #secrets: SecretAccess;
+  #isKnown = false;
   /** Outbound and workload, once it has been placed. */
   states: readonly ScopeState[] = [];
 
@@ -24,14 +31,31 @@ export class Connection implements ProxyView {
     this.proxy = proxy;
     this.virtualHosts = options.virtualHosts;
     this.onChange = options.onChange;
+    this.address = options.address;
     this.#onClose = options.onClose;
+    this.#secrets = options.secrets ?? "nobody";
   }
 
   get proxyId(): string {
     return this.proxy.id;
   }
 
+  /**
+   * Notes whether the client's address is that of a workload of the namespace that the proxy says
+   * to be in. True if that changes what it may see.
+   */
+  identify(isKnown: boolean): boolean {
+    const before = this.mayHaveSecrets;
+    this.#isKnown = isKnown;
+    return this.mayHaveSecrets !== before;
+  }
+
+  get mayHaveSecrets(): boolean {
+    return this.#secrets === "everybody" || (this.#secrets === "workloads" && this.#isKnown);
+  }
+
   tables(type: TypeUrl): ResourceTable[] {
+    if (type === SECRET && !this.mayHaveSecrets) return [];
     return this.states.flatMap((state) => state.table(type, this.virtualHosts) ?? []);
   }
 

@@ -14,6 +14,7 @@ import { impactOf, movedBy } from "#pilot/model/impact.ts";
 import type { IrList } from "#pilot/model/impact.ts";
 import { parseProxy } from "#pilot/model/proxy.ts";
 import type { Hostname } from "#pilot/model/name.ts";
+import { lookup } from "#pilot/model/object-index.ts";
 import { createPushContext, objectOf, updatePushContext } from "#pilot/model/push-context.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import { scopesOf } from "#pilot/model/scope.ts";
@@ -36,7 +37,13 @@ export interface PusherOptions {
   clock?: QueueClock;
 }
 
-const ALL_LISTS: ReadonlySet<IrList> = new Set(["clusters", "listeners", "routes", "endpoints"]);
+const ALL_LISTS: ReadonlySet<IrList> = new Set([
+  "clusters",
+  "listeners",
+  "routes",
+  "endpoints",
+  "secrets",
+]);
 /** A batch larger than this is taken to touch everything: finding out would cost more. */
 const MAX_EXAMINED = 256;
 /** How many scopes are kept that no proxy uses, and how long at most. */
@@ -122,6 +129,8 @@ export class Pusher {
       onChange: options.onChange,
       onClose: () => this.#close(connection),
       virtualHosts: isEnvoy && options.protocol === "delta" ? "discovered" : "inline",
+      address: addressOf(options.peer),
+      secrets: options.secrets,
     });
     this.#connections.add(connection);
     for (const address of connection.proxy.addresses) {
@@ -145,8 +154,9 @@ export class Pusher {
   /** Puts a connection into the scopes that it belongs to now; true if they are others than before. */
   #place(connection: Connection): boolean {
     const { outbound, workload } = scopesOf(this.#context, connection.proxy);
+    const identified = connection.identify(isWorkload(this.#context, connection));
     const before = connection.states.map(({ scope }) => scope.key);
-    if (before[0] === outbound.key && before[1] === workload.key) return false;
+    if (before[0] === outbound.key && before[1] === workload.key) return identified;
     connection.states = [this.#use(outbound, connection), this.#use(workload, connection)];
     for (const key of before) {
       if (key !== outbound.key && key !== workload.key) this.#release(key, connection);
@@ -299,6 +309,17 @@ function endpointHosts(
     hosts.push(object.host);
   }
   return hosts;
+}
+
+function addressOf(peer: string | undefined): string | undefined {
+  return peer?.replace(/:\d+$/, "").replace(/^\[?(?:::ffff:)?([^\]]*)\]?$/, "$1");
+}
+
+/** Until proxies prove who they are: nobody takes the address of another namespace's pod. */
+function isWorkload(context: PushContext, { address, proxy }: Connection): boolean {
+  if (address === undefined || !proxy.addresses.includes(address)) return false;
+  const workloads = lookup(context.indexes.workloadsByAddress, address);
+  return workloads.some((one) => one.namespace === proxy.namespace);
 }
 
 function describe(error: unknown): string {

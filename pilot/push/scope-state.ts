@@ -10,7 +10,13 @@ import {
   VIRTUAL_HOST,
 } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
-import { buildClusters, buildEndpoints, buildListeners, buildRoutes } from "#pilot/envoy/build.ts";
+import {
+  buildClusters,
+  buildEndpoints,
+  buildListeners,
+  buildRoutes,
+  buildSecrets,
+} from "#pilot/envoy/build.ts";
 import type { EnvoyResource, VirtualHostDelivery } from "#pilot/envoy/build.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
 import type { IrList } from "#pilot/model/impact.ts";
@@ -37,7 +43,14 @@ interface Part {
   readonly problems: Map<string, readonly PushProblem[]>;
 }
 
-const NO_IR: ScopeIr = { clusters: [], listeners: [], routes: [], endpoints: [], problems: [] };
+const NO_IR: ScopeIr = {
+  clusters: [],
+  listeners: [],
+  routes: [],
+  endpoints: [],
+  secrets: [],
+  problems: [],
+};
 
 const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
   cluster: CLUSTER,
@@ -48,7 +61,8 @@ const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
   secret: SECRET,
 };
 
-type PartName = "clusters" | "endpoints" | "listeners" | "routes" | "routes with virtual hosts";
+type PartName =
+  "clusters" | "endpoints" | "listeners" | "routes" | "routes with virtual hosts" | "secrets";
 
 interface PartSpec {
   list: IrList;
@@ -67,6 +81,7 @@ const PARTS: Readonly<Record<PartName, PartSpec>> = {
     types: [ROUTES, VIRTUAL_HOST],
     build: (ir) => buildRoutes(ir, "discovered"),
   },
+  secrets: { list: "secrets", types: [SECRET], build: buildSecrets },
 };
 
 const PART_OF_TYPE: ReadonlyMap<TypeUrl, PartName> = new Map(

@@ -13,6 +13,7 @@ import { type ObjectKey, objectKey } from "#pilot/model/name.ts";
 import type { ModelObject, Workload } from "#pilot/model/object.ts";
 import type { Problem } from "#pilot/model/problem.ts";
 import { convertConfigObject, isConfigObject } from "./config-object.ts";
+import { convertSecret, convertTrustMap } from "./credential.ts";
 import { KubernetesCluster } from "./kubernetes-cluster.ts";
 import { convertNamespace, convertService } from "./kubernetes.ts";
 import { MadeObjects } from "./made-objects.ts";
@@ -109,6 +110,8 @@ export class Registry {
         return here.pod(event);
       case "discovery.k8s.io/v1/EndpointSlice":
         return here.slice(event);
+      case "v1/Secret":
+        return cluster === undefined ? this.#secret(event) : [];
       default:
         return cluster === undefined && isConfigObject(object) ? this.#config(event) : [];
     }
@@ -194,8 +197,24 @@ export class Registry {
     ];
   }
 
+  #secret(event: PlatformEvent): Change[] {
+    const { name, namespace } = event.object.metadata;
+    const made = event.type === "delete" ? undefined : convertSecret(event.object as core.Secret);
+    return this.#made.become(`Secret/${namespace}/${name}`, made === undefined ? [] : [made]);
+  }
+
   #configMap(event: PlatformEvent): Change[] {
     const map = event.object as core.ConfigMap;
+    const { name, namespace } = map.metadata;
+    const trusted = event.type === "delete" ? undefined : convertTrustMap(map);
+    const id = `ConfigMap/${namespace}/${name}`;
+    return [
+      ...this.#made.become(id, trusted === undefined ? [] : [trusted]),
+      ...this.#settings(event, map),
+    ];
+  }
+
+  #settings(event: PlatformEvent, map: core.ConfigMap): Change[] {
     const { name, namespace } = map.metadata;
     if (name !== MESH_CONFIG_MAP || namespace !== this.#base.rootNamespace) return [];
     const key = objectKey("ConfigMap", namespace, name);

@@ -110,8 +110,8 @@ function kindOf(server: Server): ServerKind {
   const passes = server.tls?.mode === "PASSTHROUGH" || server.tls?.mode === "AUTO_PASSTHROUGH";
   if (isHttp(protocol)) return "http";
   if (protocol === "HTTPS") return passes ? "tls" : "https";
-  if (protocol === "TLS") return "tls";
-  return "tcp";
+  // Any other protocol inside of TLS, where a server has settings for it.
+  return protocol === "TLS" || server.tls?.mode !== undefined ? "tls" : "tcp";
 }
 
 /** `ns/host`, `./host` (the Gateway's namespace), `*` / any namespace, or a bare host. */

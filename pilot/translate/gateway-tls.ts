@@ -1,76 +1,138 @@
 /** How a gateway's server ends TLS. */
 
 import type { ServerTLSSettings } from "#crds/types/networking-v1.ts";
-import type { IrProblem } from "#pilot/ir/scope-ir.ts";
-import type { CredentialSource, ServerTls, TlsVersion, TrustSource } from "#pilot/ir/tls.ts";
+import type {
+  CredentialSource,
+  PeerChecks,
+  ServerTls,
+  TlsVersion,
+  TrustSource,
+} from "#pilot/ir/tls.ts";
+import { type CredentialUse, usesOfServer } from "#pilot/model/credential-use.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { PlannedServer } from "./gateway-plan.ts";
-import { type Translated, error, reporter } from "./result.ts";
+import { type Reporter, type Translated, error, reporter, warn } from "./result.ts";
+import { resourceOf } from "./secrets.ts";
+import { cipherSuites } from "./tls-ciphers.ts";
+
+const MUTUAL: ReadonlySet<string> = new Set(["MUTUAL", "OPTIONAL_MUTUAL"]);
+const HTTP_ALPN = ["h2", "http/1.1"];
+/** Sidecars that open a connection of the mesh for raw bytes say so. */
+const MESH_TCP_ALPN = ["istio-peer-exchange", "h2", "http/1.1"];
 
 /**
- * Undefined (with a problem) where the server's certificate can't be had: it is then not served.
+ * Undefined (with a problem) where it isn't said which certificate to show or trust: the server is
+ * then not served. Whether a named certificate exists is another matter: it comes by discovery, and
+ * connections are refused until it does.
  */
 export function serverTls(
-  { server, gateway, path }: PlannedServer,
+  planned: PlannedServer,
   mesh: MeshConfig,
 ): Translated<ServerTls | undefined> {
+  const { server, gateway, kind } = planned;
   const report = reporter(gateway.key);
+  const at = `${planned.path}.tls`;
   const spec = server.tls;
-  const at = `${path}.tls`;
   if (spec === undefined) {
     error(report, at, "NoCertificate", "a port that ends TLS needs tls settings");
     return { value: undefined, problems: report.problems };
   }
-  const credential = credentialOf(spec);
-  if (credential === undefined) {
+  const sources =
+    spec.mode === "ISTIO_MUTUAL"
+      ? workloadSources(mesh, at, report)
+      : configuredSources(planned, spec, at, report);
+  if (sources === undefined) return { value: undefined, problems: report.problems };
+  const ofMesh = spec.mode === "ISTIO_MUTUAL";
+  const value: ServerTls = {
+    ...sources,
+    requireClientCertificate: spec.mode === "MUTUAL" || ofMesh,
+    ...checksOf(spec, at, sources.trust !== undefined, report),
+    ...(ofMesh ? { cipherSuites: [] } : parametersOf(spec, mesh, at, report)),
+    alpn: ofMesh && kind === "tls" ? MESH_TCP_ALPN : HTTP_ALPN,
+  };
+  return { value, problems: report.problems };
+}
+
+type Sources = Pick<ServerTls, "credentials" | "trust">;
+
+function workloadSources(mesh: MeshConfig, at: string, report: Reporter): Sources | undefined {
+  if (mesh.peerTls === "DISABLE") {
     error(
       report,
-      at,
-      "NoCertificate",
-      "credentialName, or serverCertificate and privateKey, is missing",
+      `${at}.mode`,
+      "MeshTlsDisabled",
+      "mutual TLS between proxies is off in this mesh",
     );
-  } else if (credential.kind === "named") {
-    const message = `Secret ${spec.credentialName} cannot be served in this version`;
-    error(report, `${at}.credentialName`, "CredentialNotServed", message);
-  } else if (credential.kind === "workload" && mesh.peerTls === "DISABLE") {
-    const message = "mutual TLS between proxies is off in this mesh";
-    error(report, `${at}.mode`, "MeshTlsDisabled", message);
+    return undefined;
   }
-  const problems: readonly IrProblem[] = report.problems;
-  if (credential === undefined || problems.length > 0) return { value: undefined, problems };
-  return { value: buildServerTls(spec, credential), problems };
+  return { credentials: [{ kind: "workload" }], trust: { kind: "workload" } };
 }
 
-function credentialOf(spec: ServerTLSSettings): CredentialSource | undefined {
-  if (spec.mode === "ISTIO_MUTUAL") return { kind: "workload" };
-  const name = spec.credentialName ?? spec.credentialNames?.[0] ?? "";
-  if (name !== "") return { kind: "named", name: `kubernetes://${name}` };
-  const { serverCertificate = "", privateKey = "" } = spec;
-  if (serverCertificate === "" || privateKey === "") return undefined;
-  return { kind: "files", certificate: serverCertificate, privateKey };
+function configuredSources(
+  { gateway, server, path }: PlannedServer,
+  spec: ServerTLSSettings,
+  at: string,
+  report: Reporter,
+): Sources | undefined {
+  const uses = usesOfServer(gateway, server, indexIn(path));
+  const of = (purpose: CredentialUse["purpose"]): { kind: "named"; name: string }[] =>
+    uses
+      .filter((use) => use.purpose === purpose)
+      .map((use) => ({ kind: "named", name: resourceOf(use) }));
+  const credentials: CredentialSource[] = of("certificate");
+  if (credentials.length === 0) {
+    const message = "credentialName, or serverCertificate and privateKey, is missing";
+    error(report, at, "NoCertificate", message);
+    return undefined;
+  }
+  if (!MUTUAL.has(spec.mode ?? "SIMPLE")) return { credentials };
+  const [trust]: TrustSource[] = of("trust");
+  if (trust === undefined) {
+    const message =
+      "credentialName, caCertCredentialName or caCertificates is missing: whom to trust";
+    error(report, at, "NoTrust", message);
+    return undefined;
+  }
+  return { credentials, trust };
 }
 
-function buildServerTls(spec: ServerTLSSettings, credential: CredentialSource): ServerTls {
-  const mutual = spec.mode === "MUTUAL" || spec.mode === "OPTIONAL_MUTUAL";
-  const trust = mutual || spec.mode === "ISTIO_MUTUAL" ? trustOf(spec, credential) : undefined;
-  const minVersion = versionOf(spec.minProtocolVersion);
-  const maxVersion = versionOf(spec.maxProtocolVersion);
-  return {
-    credential,
-    ...(trust === undefined ? {} : { trust }),
-    requireClientCertificate: spec.mode === "MUTUAL" || spec.mode === "ISTIO_MUTUAL",
-    subjectAltNames: spec.subjectAltNames ?? [],
-    ...(minVersion === undefined ? {} : { minVersion }),
-    ...(maxVersion === undefined ? {} : { maxVersion }),
-    cipherSuites: spec.cipherSuites ?? [],
-    alpn: ["h2", "http/1.1"],
+/** The index in `spec.servers[3]`. */
+function indexIn(path: string): number {
+  return Number(path.slice(path.indexOf("[") + 1, path.indexOf("]")));
+}
+
+const SPKI = /^[A-Za-z0-9+/]{43}=$/;
+const HASH = /^(?:[0-9a-fA-F]{64}|(?:[0-9a-fA-F]{2}:){31}[0-9a-fA-F]{2})$/;
+
+/** What is asked of clients' certificates; nothing of it counts where nobody asks for one. */
+function checksOf(
+  spec: ServerTLSSettings,
+  at: string,
+  asks: boolean,
+  report: Reporter,
+): PeerChecks {
+  const { subjectAltNames = [], caCrl = "" } = spec;
+  const { verifyCertificateSpki = [], verifyCertificateHash = [] } = spec;
+  if (!asks) {
+    const all = { subjectAltNames, verifyCertificateSpki, verifyCertificateHash };
+    for (const [field, values] of Object.entries(all)) {
+      const message = "has an effect only where clients show certificates: mode MUTUAL";
+      if (values.length > 0) warn(report, `${at}.${field}`, "NoEffect", message);
+    }
+    return { subjectAltNames: [], publicKeys: [], certificateHashes: [], acceptUntrusted: false };
+  }
+  const valid = (field: string, values: readonly string[], form: RegExp): string[] => {
+    const wrong = values.filter((value) => !form.test(value));
+    for (const _ of wrong) error(report, `${at}.${field}`, "InvalidHash", "is no SHA-256 hash");
+    return values.filter((value) => form.test(value));
   };
-}
-
-function trustOf(spec: ServerTLSSettings, credential: CredentialSource): TrustSource {
-  if (credential.kind === "workload") return { kind: "workload" };
-  if (credential.kind === "named") return { kind: "named", name: `${credential.name}-cacert` };
-  return { kind: "file", path: spec.caCertificates ?? "" };
+  return {
+    subjectAltNames,
+    publicKeys: valid("verifyCertificateSpki", verifyCertificateSpki, SPKI),
+    certificateHashes: valid("verifyCertificateHash", verifyCertificateHash, HASH),
+    acceptUntrusted: spec.insecureSkipVerify === true,
+    ...(caCrl === "" ? {} : { revoked: caCrl }),
+  };
 }
 
 const VERSIONS: ReadonlyMap<string, TlsVersion> = new Map([
@@ -80,6 +142,26 @@ const VERSIONS: ReadonlyMap<string, TlsVersion> = new Map([
   ["TLSV1_3", "TLSv1_3"],
 ]);
 
-function versionOf(text: string | undefined): TlsVersion | undefined {
-  return text === undefined ? undefined : VERSIONS.get(text);
+/** The server's own settings over the mesh's `tlsDefaults`. */
+function parametersOf(
+  spec: ServerTLSSettings,
+  mesh: MeshConfig,
+  at: string,
+  report: Reporter,
+): Pick<ServerTls, "minVersion" | "maxVersion" | "cipherSuites" | "curves"> {
+  const minVersion = VERSIONS.get(spec.minProtocolVersion ?? "") ?? mesh.tlsDefaults?.minVersion;
+  const maxVersion = VERSIONS.get(spec.maxProtocolVersion ?? "");
+  const isEmpty = maxVersion !== undefined && maxVersion < (minVersion ?? "TLSv1_2");
+  if (isEmpty) {
+    const message = `is below the lowest version, ${minVersion ?? "TLSv1_2"}; set minProtocolVersion`;
+    error(report, `${at}.maxProtocolVersion`, "NoVersion", message);
+  }
+  const own = cipherSuites(spec.cipherSuites ?? [], `${at}.cipherSuites`, report);
+  const curves = mesh.tlsDefaults?.curves ?? [];
+  return {
+    ...(minVersion === undefined ? {} : { minVersion }),
+    ...(maxVersion === undefined || isEmpty ? {} : { maxVersion }),
+    cipherSuites: own.length > 0 ? own : (mesh.tlsDefaults?.cipherSuites ?? []),
+    ...(curves.length === 0 ? {} : { curves }),
+  };
 }

@@ -158,10 +158,13 @@ export function translateInboundListeners(
 }
 
 const MESH_TLS: ServerTls = {
-  credential: { kind: "workload" },
+  credentials: [{ kind: "workload" }],
   trust: { kind: "workload" },
   requireClientCertificate: true,
   subjectAltNames: [],
+  publicKeys: [],
+  certificateHashes: [],
+  acceptUntrusted: false,
   minVersion: "TLSv1_2",
   maxVersion: "TLSv1_3",
   cipherSuites: [],

@@ -7,6 +7,7 @@ import type { Cluster } from "#pilot/ir/cluster.ts";
 import type { EndpointAssignment } from "#pilot/ir/endpoint.ts";
 import type { Listener } from "#pilot/ir/listener.ts";
 import type { RouteConfiguration } from "#pilot/ir/route.ts";
+import type { Secret } from "#pilot/ir/secret.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope, ProxyScope, WorkloadScope } from "#pilot/model/scope.ts";
@@ -19,6 +20,7 @@ import { translateOutboundListeners } from "./outbound-listeners.ts";
 import { translateOutboundRoutes } from "./outbound-routes.ts";
 import type { Translated } from "./result.ts";
 import { reuseByName } from "./reuse.ts";
+import { translateSecrets } from "./secrets.ts";
 
 /** How the lists of a kind of scope are made. */
 interface Lists {
@@ -26,6 +28,7 @@ interface Lists {
   readonly listeners: () => Translated<readonly Listener[]>;
   readonly routes: () => Translated<readonly RouteConfiguration[]>;
   readonly endpoints: () => readonly EndpointAssignment[];
+  readonly secrets: () => Translated<readonly Secret[]>;
 }
 
 const NOTHING = (): Translated<readonly never[]> => ({ value: [], problems: [] });
@@ -39,15 +42,16 @@ export function translateScope(
   scope: ProxyScope,
   previous?: ScopeIr,
 ): ScopeIr {
-  return new LazyIr(listsOf(context, scope), previous);
+  const secrets = (): Translated<readonly Secret[]> => translateSecrets(context, scope);
+  return new LazyIr({ ...listsOf(context, scope), secrets }, previous);
 }
 
-function listsOf(context: PushContext, scope: ProxyScope): Lists {
+function listsOf(context: PushContext, scope: ProxyScope): Omit<Lists, "secrets"> {
   return scope.kind === "outbound" ? outboundLists(context, scope) : workloadLists(context, scope);
 }
 
 /** A gateway has no redirected traffic: of what it may call, only clusters and endpoints count. */
-function outboundLists(context: PushContext, scope: OutboundScope): Lists {
+function outboundLists(context: PushContext, scope: OutboundScope): Omit<Lists, "secrets"> {
   const redirected = scope.proxyType === "sidecar";
   return {
     clusters: () => translateClusters(context, scope),
@@ -57,7 +61,7 @@ function outboundLists(context: PushContext, scope: OutboundScope): Lists {
   };
 }
 
-function workloadLists(context: PushContext, scope: WorkloadScope): Lists {
+function workloadLists(context: PushContext, scope: WorkloadScope): Omit<Lists, "secrets"> {
   if (scope.proxyType === "router") {
     return {
       clusters: NOTHING,
@@ -78,6 +82,7 @@ interface MadeLists {
   clusters?: Translated<readonly Cluster[]>;
   listeners?: Translated<readonly Listener[]>;
   routes?: Translated<readonly RouteConfiguration[]>;
+  secrets?: Translated<readonly Secret[]>;
 }
 
 /** Makes each list once, on demand; lets go of its predecessor's lists as it does. */
@@ -88,6 +93,7 @@ class LazyIr implements ScopeIr {
   #listeners: Translated<readonly Listener[]> | undefined;
   #routes: Translated<readonly RouteConfiguration[]> | undefined;
   #endpoints: readonly EndpointAssignment[] | undefined;
+  #secrets: Translated<readonly Secret[]> | undefined;
 
   constructor(lists: Lists, previous: ScopeIr | undefined) {
     this.#lists = lists;
@@ -117,6 +123,12 @@ class LazyIr implements ScopeIr {
     return this.#endpoints;
   }
 
+  get secrets(): readonly Secret[] {
+    this.#secrets ??= reused(this.#lists.secrets(), this.#previous.secrets);
+    delete this.#previous.secrets;
+    return this.#secrets.value;
+  }
+
   /** A list that nobody has read since is as it was before, problems included. */
   get problems(): readonly IrProblem[] {
     const all = Object.values(this.#made()).flatMap((made) => made?.problems ?? []);
@@ -129,6 +141,7 @@ class LazyIr implements ScopeIr {
       clusters: this.#clusters ?? this.#previous.clusters,
       listeners: this.#listeners ?? this.#previous.listeners,
       routes: this.#routes ?? this.#previous.routes,
+      secrets: this.#secrets ?? this.#previous.secrets,
     };
   }
 }

@@ -165,8 +165,9 @@ export class DiscoveryStream {
       return false;
     }
     const node = decode("envoy.config.core.v3.Node", request.node);
-    const { protocol } = this;
-    const opened = this.#options.openView(node, { protocol, onChange: () => this.onChange() });
+    const { protocol, peer } = this;
+    const onChange = (): void => this.onChange();
+    const opened = this.#options.openView(node, { protocol, peer, onChange });
     if (opened.ok) this.#view = opened.view;
     else this.#end(STATUS.INVALID_ARGUMENT, opened.message);
     return opened.ok;

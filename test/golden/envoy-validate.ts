@@ -42,7 +42,9 @@ export async function validate(
 /** Everything as if it were static: route configurations in listeners of their own. */
 function bootstrap(resources: readonly EnvoyResource[]): object {
   const of = (type: EnvoyResource["type"]): object[] =>
-    resources.filter((one) => one.type === type).map((one) => one.message);
+    [...new Map(resources.map((one) => [`${one.type} ${one.name}`, one])).values()]
+      .filter((one) => one.type === type)
+      .map((one) => one.message);
   return {
     node: { id: "validate", cluster: "validate" },
     dynamicResources: {
@@ -58,6 +60,7 @@ function bootstrap(resources: readonly EnvoyResource[]): object {
         ...of("listener"),
         ...of("route").map((route, at) => listenerFor(route, 40_000 + at)),
       ],
+      secrets: of("secret"),
     },
   };
 }

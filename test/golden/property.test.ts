@@ -110,7 +110,7 @@ interface Step {
   readonly before: ReadonlyMap<string, ScopeIr>;
 }
 
-const LISTS: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints"];
+const LISTS: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints", "secrets"];
 
 /**
  * Lists that `impactOf` doesn't name are the same, and proxies that `movedBy` doesn't name stay.
@@ -139,8 +139,8 @@ function checkStep({ changes, previous, next, before }: Step): Map<string, Scope
 }
 
 function listsOf(ir: ScopeIr): Record<IrList, unknown> {
-  const { clusters, listeners, routes, endpoints } = ir;
-  return { clusters, listeners, routes, endpoints };
+  const { clusters, listeners, routes, endpoints, secrets } = ir;
+  return { clusters, listeners, routes, endpoints, secrets };
 }
 
 describe("unchanged resources", () => {

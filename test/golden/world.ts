@@ -78,6 +78,7 @@ export function wholeIr({ outbound, workload }: TranslatedProxy): {
   listeners: ScopeIr["listeners"];
   routes: ScopeIr["routes"];
   endpoints: ScopeIr["endpoints"];
+  secrets: ScopeIr["secrets"];
   problems: readonly IrProblem[];
 } {
   return {
@@ -85,6 +86,7 @@ export function wholeIr({ outbound, workload }: TranslatedProxy): {
     listeners: [...outbound.listeners, ...workload.listeners],
     routes: [...outbound.routes, ...workload.routes],
     endpoints: outbound.endpoints,
+    secrets: [...outbound.secrets, ...workload.secrets],
     problems: [...outbound.problems, ...workload.problems],
   };
 }
