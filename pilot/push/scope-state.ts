@@ -4,6 +4,7 @@ import { ResourceTable } from "#pilot/cache/table.ts";
 import {
   CLUSTER,
   ENDPOINTS,
+  EXTENSION_CONFIG,
   LISTENER,
   ROUTES,
   SECRET,
@@ -62,6 +63,7 @@ const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
 };
 
 type PartName =
+  extension: EXTENSION_CONFIG,
   "clusters" | "endpoints" | "listeners" | "routes" | "routes with virtual hosts" | "secrets";
 
 interface PartSpec {
