@@ -60,10 +60,10 @@ const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
   route: ROUTES,
   "virtual-host": VIRTUAL_HOST,
   secret: SECRET,
+  extension: EXTENSION_CONFIG,
 };
 
 type PartName =
-  extension: EXTENSION_CONFIG,
   "clusters" | "endpoints" | "listeners" | "routes" | "routes with virtual hosts" | "secrets";
 
 interface PartSpec {
