@@ -6,12 +6,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { load } from "js-yaml";
-import { buildResources } from "#pilot/envoy/build.ts";
 import { type Call, simulate } from "#pilot/explain/simulate.ts";
 import { Registry } from "#pilot/registry/registry.ts";
 import { findEnvoy, validate } from "./envoy-validate.ts";
 import { caseFolders, compareGolden } from "./golden-files.ts";
-import { contextOf, readWorld, translateFor, wholeIr } from "./world.ts";
+import { contextOf, readWorld, resourcesFor, translateFor, wholeIr } from "./world.ts";
 
 const TESTDATA = join(import.meta.dirname, "testdata");
 const INPUTS = ["in.yaml", "calls.yaml"];
@@ -28,8 +27,9 @@ describe.each(caseFolders(TESTDATA))("world %s", (name) => {
   const folder = join(TESTDATA, name);
   const world = readWorld(join(folder, "in.yaml"));
   const registry = new Registry();
-  const translated = translateFor(contextOf(world.objects, registry), world.proxy);
-  const resources = [translated.outbound, translated.workload].flatMap((ir) => buildResources(ir));
+  const context = contextOf(world.objects, registry);
+  const translated = translateFor(context, world.proxy);
+  const { resources, problems } = resourcesFor(context, world.proxy);
   const messages = (type: string): object[] =>
     resources.filter((one) => one.type === type).map((one) => one.message);
 
@@ -39,11 +39,12 @@ describe.each(caseFolders(TESTDATA))("world %s", (name) => {
 
   test("gives what its files say", () => {
     const outputs = {
-      ir: { ...wholeIr(translated), refused: registry.problems() },
+      ir: { ...wholeIr(translated), refused: [...registry.problems(), ...problems] },
       clusters: messages("cluster"),
       endpoints: messages("endpoint"),
       listeners: messages("listener"),
       routes: messages("route"),
+      extensions: messages("extension"),
     };
     expect(compareGolden(folder, INPUTS, outputs)).toEqual([]);
   });

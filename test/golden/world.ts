@@ -3,11 +3,14 @@
 import { readFileSync } from "node:fs";
 import { loadAll } from "js-yaml";
 import type { KubeObject } from "#cluster/api/meta.ts";
+import { type EnvoyResource, buildResources } from "#pilot/envoy/build.ts";
+import { type Patched, patchResources } from "#pilot/envoy/patch/apply.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
 import type { Change } from "#pilot/model/change.ts";
 import { type Proxy, parseProxy } from "#pilot/model/proxy.ts";
 import { type PushContext, createPushContext } from "#pilot/model/push-context.ts";
-import { scopesOf } from "#pilot/model/scope.ts";
+import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
+import { patchesOf, problemsOfFilters } from "#pilot/push/scope-patches.ts";
 import { Registry } from "#pilot/registry/registry.ts";
 import { translateScope } from "#pilot/translate/translate.ts";
 
@@ -70,6 +73,25 @@ export function translateFor(context: PushContext, proxy: Proxy): TranslatedProx
     outbound: translateScope(context, outbound),
     workload: translateScope(context, workload),
   };
+}
+
+/** Everything that Envoy is told, EnvoyFilters applied, with what is wrong with them. */
+export function resourcesFor(context: PushContext, proxy: Proxy): Patched {
+  const { outbound, workload } = scopesOf(context, proxy);
+  const parts = [outbound, workload].map((scope) => patchedScope(context, scope));
+  return {
+    resources: parts.flatMap((part) => part.resources),
+    problems: [...problemsOfFilters(context), ...parts.flatMap((part) => part.problems)],
+  };
+}
+
+const ADDED_TYPES: readonly EnvoyResource["type"][] = ["cluster", "listener", "extension"];
+
+function patchedScope(context: PushContext, scope: ProxyScope): Patched {
+  const resources = buildResources(translateScope(context, scope));
+  const patches = patchesOf(context, scope);
+  if (patches === undefined) return { resources, problems: [] };
+  return patchResources(resources, patches, ADDED_TYPES);
 }
 
 /** A plain value of everything, lists made; problems last, since lists make them. */
