@@ -102,7 +102,7 @@ const listenerResource = perNode((listener: Listener): EnvoyResource => ({
   origins: mergeOrigins(listener.origins, ...listener.filterChains.map((one) => one.origins)),
 }));
 
-const secretResource = perNode((secret: Secret): EnvoyResource => ({
+export const secretResource = perNode((secret: Secret): EnvoyResource => ({
   type: "secret",
   name: secret.name,
   message: buildSecret(secret),

@@ -38,8 +38,10 @@ describe.each(caseFolders(TESTDATA))("world %s", (name) => {
   });
 
   test("gives what its files say", () => {
+    const { secrets, ...rest } = wholeIr(translated);
+    const ir = secrets.length === 0 ? rest : { ...rest, secrets };
     const outputs = {
-      ir: { ...wholeIr(translated), refused: [...registry.problems(), ...problems] },
+      ir: { ...ir, refused: [...registry.problems(), ...problems] },
       clusters: messages("cluster"),
       endpoints: messages("endpoint"),
       listeners: messages("listener"),
