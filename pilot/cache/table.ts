@@ -67,6 +67,10 @@ export class ResourceTable {
     return this.#live.values();
   }
 
+  names(): IterableIterator<string> {
+    return this.#live.keys();
+  }
+
   /** Puts and removes; content that is equal isn't a change. Tells whether anything changed. */
   apply(put: Iterable<EncodedResource>, remove: Iterable<string> = []): boolean {
     const before = this.#head;

@@ -76,26 +76,26 @@ export function buildRoutes(
 ): EnvoyResource[] {
   if (virtualHosts === "inline") return ir.routes.map((route) => inlineRoutes(route));
   return ir.routes.flatMap((route) => [
-    vhdsRoutes(route),
+    routeResource(route),
     ...route.virtualHosts.map((host) => virtualHostResource(host, route.name)),
   ]);
 }
 
-const clusterResource = perNode((cluster: Cluster): EnvoyResource => ({
+export const clusterResource = perNode((cluster: Cluster): EnvoyResource => ({
   type: "cluster",
   name: cluster.name,
   message: buildCluster(cluster),
   origins: cluster.origins,
 }));
 
-const endpointResource = perNode((assignment: EndpointAssignment): EnvoyResource => ({
+export const endpointResource = perNode((assignment: EndpointAssignment): EnvoyResource => ({
   type: "endpoint",
   name: assignment.cluster,
   message: buildAssignment(assignment),
   origins: assignment.origins,
 }));
 
-const listenerResource = perNode((listener: Listener): EnvoyResource => ({
+export const listenerResource = perNode((listener: Listener): EnvoyResource => ({
   type: "listener",
   name: listener.name,
   message: buildListener(listener),
@@ -123,7 +123,7 @@ const inlineRoutes = perNode((route: RouteConfiguration): EnvoyResource => ({
   origins: mergeOrigins(route.origins, ...route.virtualHosts.map(originsOfHost)),
 }));
 
-const vhdsRoutes = perNode((route: RouteConfiguration): EnvoyResource => ({
+export const routeResource = perNode((route: RouteConfiguration): EnvoyResource => ({
   type: "route",
   name: route.name,
   message: buildVhdsConfiguration(route),
@@ -131,7 +131,7 @@ const vhdsRoutes = perNode((route: RouteConfiguration): EnvoyResource => ({
 }));
 
 /** Removals only take effect where the host's own name is the resource's (Envoy 1.40). */
-const virtualHostResource = perNode((host: VirtualHost, routeName): EnvoyResource => {
+export const virtualHostResource = perNode((host: VirtualHost, routeName): EnvoyResource => {
   const name = `${routeName}/${host.name}`;
   return {
     type: "virtual-host",

@@ -1,6 +1,6 @@
 /** Comparing host names that may be wildcards (`*`, `*.example.org`). */
 
-import type { Hostname } from "./name.ts";
+import { type Hostname, indexedHost } from "./name.ts";
 
 export function isWildcard(host: string): boolean {
   return host.startsWith("*");
@@ -21,13 +21,13 @@ export function overlaps(left: string, right: string): boolean {
 }
 
 /** `a.b.c` → `*.b.c`, `*.c`, `*`: the wildcards that could cover a name, most specific first. */
-export function wildcardsOf(host: Hostname): string[] {
-  const wildcards: string[] = [];
+export function wildcardsOf(host: Hostname): Hostname[] {
+  const wildcards: Hostname[] = [];
   const labels = host.split(".");
   const first = isWildcard(host) ? 2 : 1;
   for (let cut = first; cut < labels.length; cut++) {
-    wildcards.push(`*.${labels.slice(cut).join(".")}`);
+    wildcards.push(indexedHost(`*.${labels.slice(cut).join(".")}`));
   }
-  if (host !== "*") wildcards.push("*");
+  if (host !== "*") wildcards.push(indexedHost("*"));
   return wildcards;
 }

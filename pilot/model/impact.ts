@@ -4,7 +4,7 @@ import { type Change, keyOfChange } from "./change.ts";
 import type { DestinationRule, EndpointSet, ModelObject, VirtualService } from "./object.ts";
 import { type PlaceKind, placesReadBy } from "./place.ts";
 import { usesCredential } from "./credential-use.ts";
-import { type PushContext, gatewaysOf, objectOf } from "./push-context.ts";
+import { type PushContext, gatewaysOf, hasConnectionRules, objectOf } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
 import { visibleServices } from "./visible.ts";
 import { isRuleVisible, isServiceVisible } from "./visibility.ts";
@@ -163,7 +163,9 @@ function listsOfRule(
   if (scope.proxyType === "sidecar") {
     if (scope.kind === "workload") return NOTHING;
     if (!isDelegate && !gateways.includes("mesh")) return NOTHING;
-    return scope.sidecar === undefined ? ["listeners", "routes"] : EVERYTHING;
+    // A Sidecar may let its proxies see destinations only because a rule leads there.
+    if (scope.sidecar !== undefined) return EVERYTHING;
+    return hasConnectionRules(rule) ? ["listeners", "routes"] : ["routes"];
   }
   if (scope.kind === "outbound") return NOTHING;
   // By the objects' names, not their keys: a Gateway may come from an Ingress.

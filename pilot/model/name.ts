@@ -19,6 +19,11 @@ export function hostname(text: string): Hostname {
   return (lower.endsWith(".") && lower.length > 1 ? lower.slice(0, -1) : lower) as Hostname;
 }
 
+/** A host name that was made out of others, or is the key of an index by host. */
+export function indexedHost(key: string): Hostname {
+  return key as Hostname;
+}
+
 /**
  * A host of a configuration object as a full name: a name without a dot is a service of the
  * object's own namespace (Istio, "VirtualService: short names").

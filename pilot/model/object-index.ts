@@ -47,10 +47,43 @@ export function reindex<T extends object>(
   }
   const lists = index.lists.with(
     [...touched].map(([key, change]): [string, readonly T[] | undefined] => {
-      const kept = lookup(index, key).filter((object) => !change.out.has(object));
-      const list = [...kept, ...change.in].toSorted(index.spec.compare);
+      const list = changedList(lookup(index, key), change, index.spec.compare);
       return [key, list.length === 0 ? undefined : list];
     }),
   );
   return lists === index.lists ? index : { spec: index.spec, lists };
+}
+
+/** Few changes of a long list find their places by halving: only pointers are copied. */
+function changedList<T>(
+  list: readonly T[],
+  change: { readonly out: ReadonlySet<T>; readonly in: ReadonlySet<T> },
+  compare: (left: T, right: T) => number,
+): T[] {
+  if ((change.out.size + change.in.size) * MANY > list.length) {
+    return [...list.filter((object) => !change.out.has(object)), ...change.in].toSorted(compare);
+  }
+  const copy = [...list];
+  for (const object of change.out) {
+    const at = placeOf(copy, object, compare);
+    const found = copy[at] === object ? at : copy.indexOf(object);
+    if (found >= 0) copy.splice(found, 1);
+  }
+  for (const object of change.in) copy.splice(placeOf(copy, object, compare), 0, object);
+  return copy;
+}
+
+/** From one change in so many elements on, sorting anew is no dearer. */
+const MANY = 16;
+
+/** The first place in a sorted list that isn't before the object. */
+function placeOf<T>(list: readonly T[], object: T, compare: (left: T, right: T) => number): number {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compare(list[middle]!, object) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

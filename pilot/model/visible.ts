@@ -9,41 +9,49 @@ import type { MeshConfig } from "./mesh-config.ts";
 import type { Hostname } from "./name.ts";
 import { type Service, type Sidecar, type VirtualService, compareText } from "./object.ts";
 import { type ObjectIndex, lookup } from "./object-index.ts";
-import { ALL, type PushContext, destinationsOf, hostsOf, objectOf } from "./push-context.ts";
+import { type PushContext, gatewaysOf, hostsOf, objectOf } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
+import { isIn } from "./vantage.ts";
 import { isRuleVisible, isServiceVisible } from "./visibility.ts";
 
-/** Services of a scope, one a host, sorted by host. */
+/** Services of a scope, one a host. Single ones are found by indexes; the list is made when read. */
 export interface VisibleServices {
+  /** Sorted by host. */
   readonly list: readonly Service[];
-  readonly byHost: ReadonlyMap<Hostname, Service>;
+  readonly byHost: ServicesByHost;
+}
+
+export interface ServicesByHost {
+  get(host: Hostname): Service | undefined;
+  has(host: Hostname): boolean;
 }
 
 /** The services that proxies of a scope may call. */
 export function visibleServices(context: PushContext, scope: ProxyScope): VisibleServices {
-  const { services, virtualServicesByGateway } = context.indexes;
+  const { servicesByHost, virtualServicesByDestination } = context.indexes;
   const sidecar = sidecarOf(context, scope);
-  if (sidecar === undefined) return seenByNamespace(services, context.mesh, scope.namespace);
-  return seenThroughSidecar(
-    services,
-    virtualServicesByGateway,
-    sidecar,
-    context.mesh,
-    scope.namespace,
-  );
+  return sidecar === undefined
+    ? seenByNamespace(servicesByHost, context.mesh, scope.namespace, scope.cluster)
+    : seenThroughSidecar(
+        servicesByHost,
+        virtualServicesByDestination,
+        sidecar,
+        context.mesh,
+        scope.namespace,
+        scope.cluster,
+      );
 }
 
-/** Routing rules for sidecars that a scope sees, oldest first. */
-export function visibleVirtualServices(
+/** Routing rules for sidecars about a host (or wildcard) that a scope sees, oldest first. */
+export function visibleRulesFor(
   context: PushContext,
   scope: ProxyScope,
+  host: Hostname,
 ): readonly VirtualService[] {
-  return rulesOfMesh(
-    context.indexes.virtualServicesByGateway,
-    context.mesh,
-    scope.namespace,
-    sidecarOf(context, scope),
-  );
+  const all = lookup(context.indexes.virtualServicesByHost, host);
+  if (all.length === 0) return all;
+  const sidecar = sidecarOf(context, scope);
+  return all.filter((rule) => isRuleOfMesh(rule, context.mesh, scope.namespace, sidecar));
 }
 
 /** The Sidecar object of a scope. */
@@ -53,77 +61,119 @@ export function sidecarOf(context: PushContext, scope: ProxyScope): Sidecar | un
   return object?.kind === "Sidecar" ? object : undefined;
 }
 
-const seenByNamespace = cached(buildSeenByNamespace, 1024);
-const seenThroughSidecar = cached(buildSeenThroughSidecar, 1024);
-const rulesOfMesh = cached(buildRulesOfMesh, 1024);
-
-function buildSeenByNamespace(
-  services: ObjectIndex<Service>,
-  mesh: MeshConfig,
-  namespace: string,
-): VisibleServices {
-  const visible = lookup(services, ALL).filter((one) => isServiceVisible(one, mesh, namespace));
-  return onePerHost(visible, namespace);
-}
+const seenByNamespace = cached(
+  (
+    services: ObjectIndex<Service>,
+    mesh: MeshConfig,
+    namespace: string,
+    cluster: string,
+  ): VisibleServices =>
+    new Seen(services, { namespace, cluster }, (one) => isServiceVisible(one, mesh, namespace)),
+  1024,
+);
 
 /** The imported ones, and those that imported routing rules lead to. */
-function buildSeenThroughSidecar(
-  services: ObjectIndex<Service>,
-  virtualServices: ObjectIndex<VirtualService>,
-  sidecar: Sidecar,
-  mesh: MeshConfig,
-  namespace: string,
-): VisibleServices {
-  const hosts = egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts);
-  const destinations = new Set<string>(
-    rulesOfMesh(virtualServices, mesh, namespace, sidecar).flatMap((rule) =>
-      destinationsOf(rule, mesh.clusterDomain),
-    ),
-  );
-  const visible = lookup(services, ALL).filter(
-    (one) =>
-      isServiceVisible(one, mesh, namespace) &&
-      (importsService(hosts, one) || destinations.has(one.host)),
-  );
-  return onePerHost(visible, namespace);
-}
+const seenThroughSidecar = cached(
+  (
+    services: ObjectIndex<Service>,
+    rulesByDestination: ObjectIndex<VirtualService>,
+    sidecar: Sidecar,
+    mesh: MeshConfig,
+    namespace: string,
+    cluster: string,
+  ): VisibleServices => {
+    const hosts = egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts);
+    return new Seen(
+      services,
+      { namespace, cluster },
+      (one) =>
+        isServiceVisible(one, mesh, namespace) &&
+        (importsService(hosts, one) ||
+          lookup(rulesByDestination, one.host).some((rule) =>
+            isRuleOfMesh(rule, mesh, namespace, sidecar),
+          )),
+    );
+  },
+  1024,
+);
 
-function buildRulesOfMesh(
-  virtualServices: ObjectIndex<VirtualService>,
+/** Whether a rule with hosts of its own is for sidecars of a namespace. */
+function isRuleOfMesh(
+  rule: VirtualService,
   mesh: MeshConfig,
   namespace: string,
   sidecar: Sidecar | undefined,
-): readonly VirtualService[] {
-  const visible = lookup(virtualServices, "mesh").filter(
-    (rule) => (rule.spec.hosts ?? []).length > 0 && isRuleVisible(rule, mesh, namespace),
+): boolean {
+  return (
+    (rule.spec.hosts ?? []).length > 0 &&
+    gatewaysOf(rule).includes("mesh") &&
+    isRuleVisible(rule, mesh, namespace) &&
+    (sidecar === undefined ||
+      importsRule(
+        egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts),
+        rule.namespace,
+        hostsOf(rule, mesh.clusterDomain),
+      ))
   );
-  if (sidecar === undefined) return visible;
-  const hosts = egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts);
-  return visible.filter((rule) =>
-    importsRule(hosts, rule.namespace, hostsOf(rule, mesh.clusterDomain)),
-  );
+}
+
+class Seen implements VisibleServices, ServicesByHost {
+  readonly #services: ObjectIndex<Service>;
+  readonly #reader: Reader;
+  readonly #sees: (service: Service) => boolean;
+  #list: readonly Service[] | undefined;
+
+  constructor(services: ObjectIndex<Service>, reader: Reader, sees: (service: Service) => boolean) {
+    this.#services = services;
+    this.#reader = reader;
+    this.#sees = sees;
+  }
+
+  get byHost(): ServicesByHost {
+    return this;
+  }
+
+  get list(): readonly Service[] {
+    this.#list ??= [...this.#services.lists.values()]
+      .flatMap((candidates) => this.#choose(candidates) ?? [])
+      .toSorted((left, right) => compareText(left.host, right.host));
+    return this.#list;
+  }
+
+  get(host: Hostname): Service | undefined {
+    return this.#choose(lookup(this.#services, host));
+  }
+
+  has(host: Hostname): boolean {
+    return lookup(this.#services, host).some(this.#sees);
+  }
+
+  #choose(candidates: readonly Service[]): Service | undefined {
+    return ofOneHost(candidates.filter(this.#sees), this.#reader);
+  }
+}
+
+interface Reader {
+  readonly namespace: string;
+  readonly cluster: string;
 }
 
 /**
  * Of one host: the reader's own namespace first, then the order of the index. ServiceEntries of one
- * namespace that declare the same host are one service with the ports of all.
+ * namespace that declare the same host are one service with the ports of all. A Service that several
+ * clusters have is that of the reader's cluster, whose addresses he knows it by.
  */
-function onePerHost(services: readonly Service[], namespace: string): VisibleServices {
-  const candidates = new Map<Hostname, Service[]>();
-  for (const service of services) {
-    const list = candidates.get(service.host);
-    if (list === undefined) candidates.set(service.host, [service]);
-    else list.push(service);
+function ofOneHost(candidates: readonly Service[], reader: Reader): Service | undefined {
+  const first = candidates.find((one) => one.namespace === reader.namespace) ?? candidates[0];
+  if (first === undefined || candidates.length === 1) return first;
+  if (!first.source.startsWith("ServiceEntry/")) {
+    return (
+      candidates.find((one) => one.namespace === first.namespace && isIn(reader.cluster, one)) ??
+      first
+    );
   }
-  const byHost = new Map<Hostname, Service>();
-  for (const [host, list] of candidates) {
-    const first = list.find((one) => one.namespace === namespace) ?? list[0];
-    if (first === undefined) continue;
-    const same = list.filter((one) => isPartOf(one, first));
-    byHost.set(host, same.length === 1 ? first : mergeServices(first, same));
-  }
-  const list = [...byHost.values()].toSorted((left, right) => compareText(left.host, right.host));
-  return { list, byHost };
+  const same = candidates.filter((one) => isPartOf(one, first));
+  return same.length === 1 ? first : mergeServices(first, same);
 }
 
 function isPartOf(service: Service, first: Service): boolean {

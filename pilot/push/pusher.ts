@@ -10,10 +10,11 @@ import type { OpenOptions, OpenResult } from "#pilot/cache/view.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { keyOfChange } from "#pilot/model/change.ts";
 import type { Change } from "#pilot/model/change.ts";
+import { extentOf } from "#pilot/model/extent.ts";
+import type { Extent } from "#pilot/model/extent.ts";
 import { impactOf, movedBy } from "#pilot/model/impact.ts";
 import type { IrList } from "#pilot/model/impact.ts";
 import { parseProxy } from "#pilot/model/proxy.ts";
-import type { Hostname } from "#pilot/model/name.ts";
 import { lookup } from "#pilot/model/object-index.ts";
 import { createPushContext, objectOf, updatePushContext } from "#pilot/model/push-context.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
@@ -34,6 +35,8 @@ export interface PushReport {
 export interface PusherOptions {
   log: (line: string) => void;
   onPush?: (report: PushReport) => void;
+  /** Before the streams of these proxies are told, with the time at which the first change came. */
+  onTell?: (changes: readonly Change[], reached: ReadonlySet<Connection>, since: number) => void;
   clock?: QueueClock;
 }
 
@@ -49,6 +52,12 @@ const MAX_EXAMINED = 256;
 /** How many scopes are kept that no proxy uses, and how long at most. */
 const MAX_IDLE = 64;
 const IDLE_MS = 60_000;
+
+/** A change with the hosts that it is about, in the lists that it is about. */
+interface ExaminedChange {
+  change: Change;
+  extent: Extent;
+}
 
 interface Shared {
   state: ScopeState;
@@ -203,7 +212,10 @@ export class Pusher {
     const next = updatePushContext(previous, changes);
     if (next === previous) return;
     this.#context = next;
-    const examined = changes.length <= MAX_EXAMINED ? changes : undefined;
+    const examined =
+      changes.length > MAX_EXAMINED
+        ? undefined
+        : changes.map((change) => ({ change, extent: extentOf(change, previous, next) }));
     const reached = new Set<Connection>();
     const report = { changes: changes.length, scopes: 0, changedScopes: 0, proxies: 0, ms: 0 };
     for (const { state, users } of this.#scopes.values()) {
@@ -217,6 +229,7 @@ export class Pusher {
     for (const connection of this.#moved(previous, examined)) {
       if (this.#place(connection)) reached.add(connection);
     }
+    this.#options.onTell?.(changes, reached, since);
     for (const connection of reached) this.#tell(connection);
     report.proxies = reached.size;
     report.ms = this.#clock.now() - since;
@@ -238,19 +251,18 @@ export class Pusher {
   #expire(
     state: ScopeState,
     previous: PushContext,
-    changes: readonly Change[] | undefined,
+    examined: readonly ExaminedChange[] | undefined,
   ): boolean {
-    if (changes === undefined) {
-      state.expire(ALL_LISTS);
+    if (examined === undefined) {
+      state.expire(ALL_LISTS, "all");
       return true;
     }
     let concerned = false;
-    for (const change of changes) {
+    for (const { change, extent } of examined) {
       const lists = impactOf(change, state.scope, previous, this.#context);
-      const hosts = lists.length === 1 ? endpointHosts(change, previous, this.#context) : undefined;
-      if (hosts === undefined) state.expire(lists);
-      else state.expireEndpoints(hosts);
-      concerned ||= lists.length > 0;
+      if (lists.length === 0) continue;
+      state.expire(lists, extent);
+      concerned = true;
     }
     return concerned;
   }
@@ -265,10 +277,13 @@ export class Pusher {
     }
   }
 
-  #moved(previous: PushContext, changes: readonly Change[] | undefined): Iterable<Connection> {
-    if (changes === undefined) return this.#connections;
+  #moved(
+    previous: PushContext,
+    examined: readonly ExaminedChange[] | undefined,
+  ): Iterable<Connection> {
+    if (examined === undefined) return this.#connections;
     const moved = new Set<Connection>();
-    for (const change of changes) {
+    for (const { change } of examined) {
       const addresses = movedBy(change, previous, this.#context);
       if (addresses === "none") continue;
       if (addresses === "all") return this.#connections;
@@ -293,22 +308,6 @@ function isNews(change: Change, context: PushContext): boolean {
   const known = objectOf(context, keyOfChange(change));
   if (change.type === "delete") return known !== undefined;
   return known === undefined || !isDeepStrictEqual(known, change.object);
-}
-
-/** Hosts of a changed set of endpoints; undefined if it is anything else that changed. */
-function endpointHosts(
-  change: Change,
-  previous: PushContext,
-  next: PushContext,
-): readonly Hostname[] | undefined {
-  const key = keyOfChange(change);
-  const hosts: Hostname[] = [];
-  for (const object of [objectOf(previous, key), objectOf(next, key)]) {
-    if (object === undefined) continue;
-    if (object.kind !== "EndpointSet") return undefined;
-    hosts.push(object.host);
-  }
-  return hosts;
 }
 
 function addressOf(peer: string | undefined): string | undefined {

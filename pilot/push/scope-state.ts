@@ -17,16 +17,27 @@ import {
   buildListeners,
   buildRoutes,
   buildSecrets,
+  clusterResource,
+  endpointResource,
+  listenerResource,
+  routeResource,
+  secretResource,
+  virtualHostResource,
 } from "#pilot/envoy/build.ts";
 import type { EnvoyResource, VirtualHostDelivery } from "#pilot/envoy/build.ts";
+import { patchResources } from "#pilot/envoy/patch/apply.ts";
+import type { PatchSet } from "#pilot/envoy/patch/patch.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
+import { joinExtents } from "#pilot/model/extent.ts";
+import type { Extent } from "#pilot/model/extent.ts";
 import type { IrList } from "#pilot/model/impact.ts";
-import type { Hostname } from "#pilot/model/name.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { ProxyScope } from "#pilot/model/scope.ts";
-import { visibleServices } from "#pilot/model/visible.ts";
-import { endpointsOfService } from "#pilot/translate/endpoints.ts";
-import { translateScope } from "#pilot/translate/translate.ts";
+import { ScopeTranslation } from "#pilot/translate/translate.ts";
+import type { IrChanges } from "#pilot/translate/translate.ts";
+import type { NodeChanges } from "#pilot/translate/keyed-list.ts";
+import type { RouteChanges } from "#pilot/translate/route-list.ts";
+import { patchesOf } from "./scope-patches.ts";
 
 /** A resource that could not be encoded; the last good one, if any, is still served. */
 export interface PushProblem extends IrProblem {
@@ -38,20 +49,12 @@ interface Part {
   readonly list: IrList;
   readonly tables: ReadonlyMap<TypeUrl, ResourceTable>;
   readonly build: (ir: ScopeIr) => EnvoyResource[];
-  /** In a stable order; what hasn't changed is the same object. */
-  built: readonly EnvoyResource[];
+  readonly pick: PartSpec["pick"];
   /** By type and name. */
   readonly problems: Map<string, readonly PushProblem[]>;
+  /** Of patches that could not be made. */
+  patchProblems: readonly IrProblem[];
 }
-
-const NO_IR: ScopeIr = {
-  clusters: [],
-  listeners: [],
-  routes: [],
-  endpoints: [],
-  secrets: [],
-  problems: [],
-};
 
 const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
   cluster: CLUSTER,
@@ -64,27 +67,96 @@ const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
 };
 
 type PartName =
-  "clusters" | "endpoints" | "listeners" | "routes" | "routes with virtual hosts" | "secrets";
+  | "clusters"
+  | "endpoints"
+  | "listeners"
+  | "routes"
+  | "routes with virtual hosts"
+  | "secrets"
+  | "extensions";
+
+/** Resources that are no longer there, and those that are new or others; a changed one is in both. */
+interface ResourceChanges {
+  readonly gone: readonly EnvoyResource[];
+  readonly fresh: readonly EnvoyResource[];
+}
 
 interface PartSpec {
   list: IrList;
   types: readonly TypeUrl[];
+  /** All resources. */
   build: (ir: ScopeIr) => EnvoyResource[];
+  /** Those of changed nodes; undefined where everything is built again. */
+  pick: (changes: IrChanges) => ResourceChanges | undefined;
 }
 
 /** A further type is a row here (and one of `TYPE_RULES`): where it comes from in the IR. */
 const PARTS: Readonly<Record<PartName, PartSpec>> = {
-  clusters: { list: "clusters", types: [CLUSTER], build: buildClusters },
-  endpoints: { list: "endpoints", types: [ENDPOINTS], build: buildEndpoints },
-  listeners: { list: "listeners", types: [LISTENER], build: buildListeners },
-  routes: { list: "routes", types: [ROUTES], build: (ir) => buildRoutes(ir, "inline") },
+  clusters: {
+    list: "clusters",
+    types: [CLUSTER],
+    build: buildClusters,
+    pick: ({ clusters }) => clusters && resourcesOf(clusters, (one) => clusterResource(one)),
+  },
+  endpoints: {
+    list: "endpoints",
+    types: [ENDPOINTS],
+    build: buildEndpoints,
+    pick: ({ endpoints }) => endpoints && resourcesOf(endpoints, (one) => endpointResource(one)),
+  },
+  listeners: {
+    list: "listeners",
+    types: [LISTENER],
+    build: buildListeners,
+    pick: ({ listeners }) => listeners && resourcesOf(listeners, (one) => listenerResource(one)),
+  },
+  // A changed virtual host makes another message of the whole configuration.
+  routes: {
+    list: "routes",
+    types: [ROUTES],
+    build: (ir) => buildRoutes(ir, "inline"),
+    pick: () => undefined,
+  },
   "routes with virtual hosts": {
     list: "routes",
     types: [ROUTES, VIRTUAL_HOST],
     build: (ir) => buildRoutes(ir, "discovered"),
+    pick: ({ routes }) => routes && changedRoutes(routes),
   },
-  secrets: { list: "secrets", types: [SECRET], build: buildSecrets },
+  secrets: {
+    list: "secrets",
+    types: [SECRET],
+    build: buildSecrets,
+    pick: ({ secrets }) => secrets && resourcesOf(secrets, (one) => secretResource(one)),
+  },
+  // Only patches make any.
+  extensions: {
+    list: "listeners",
+    types: [EXTENSION_CONFIG],
+    build: () => [],
+    pick: () => undefined,
+  },
 };
+
+function resourcesOf<N>(
+  { gone, fresh }: NodeChanges<N>,
+  build: (node: N) => EnvoyResource,
+): ResourceChanges {
+  return { gone: gone.map(build), fresh: fresh.map(build) };
+}
+
+function changedRoutes({ configurations, hosts }: RouteChanges): ResourceChanges {
+  const frames = resourcesOf(configurations, (one) => routeResource(one));
+  const inside = resourcesOf(hosts, ({ route, host }) => virtualHostResource(host, route));
+  return {
+    gone: [...frames.gone, ...inside.gone],
+    fresh: [...frames.fresh, ...inside.fresh],
+  };
+}
+
+const RESOURCE_TYPES: ReadonlyMap<TypeUrl, EnvoyResource["type"]> = new Map(
+  (Object.entries(TYPES) as [EnvoyResource["type"], TypeUrl][]).map(([name, type]) => [type, name]),
+);
 
 const PART_OF_TYPE: ReadonlyMap<TypeUrl, PartName> = new Map(
   (Object.entries(PARTS) as [PartName, PartSpec][])
@@ -100,15 +172,18 @@ export class ScopeState {
   readonly scope: ProxyScope;
   readonly #interner: ResourceInterner;
   readonly #parts = new Map<PartName, Part>();
-  /** Lists that an update has failed to bring up to date. */
-  readonly #stale = new Set<IrList>();
-  readonly #staleHosts = new Set<Hostname>();
-  #ir: ScopeIr;
+  /** What no update has brought up to date yet. */
+  readonly #stale = new Map<IrList, Extent>();
+  readonly #ir: ScopeTranslation;
+  /** Whether an update has failed since the last that hasn't. */
+  #failed = false;
+  #patches: PatchSet | undefined;
 
   constructor(context: PushContext, scope: ProxyScope, interner: ResourceInterner) {
     this.scope = scope;
     this.#interner = interner;
-    this.#ir = translateScope(context, scope);
+    this.#ir = new ScopeTranslation(context, scope);
+    this.#patches = patchesOf(context, scope);
   }
 
   get ir(): ScopeIr {
@@ -119,7 +194,10 @@ export class ScopeState {
   problems(): readonly IrProblem[] {
     return [
       ...this.#ir.problems,
-      ...[...this.#parts.values()].flatMap((part) => [...part.problems.values()].flat()),
+      ...[...this.#parts.values()].flatMap((part) => [
+        ...[...part.problems.values()].flat(),
+        ...part.patchProblems,
+      ]),
     ];
   }
 
@@ -141,52 +219,70 @@ export class ScopeState {
     return part.tables.get(type);
   }
 
-  /** Notes that these lists may differ from the world's newest state. */
-  expire(lists: Iterable<IrList>): void {
-    for (const list of lists) this.#stale.add(list);
-  }
-
-  /** Notes that endpoints of these hosts differ, and nothing else about them. */
-  expireEndpoints(hosts: Iterable<Hostname>): void {
-    for (const host of hosts) this.#staleHosts.add(host);
+  /** Notes that these lists may differ from the world's newest state, and where in them. */
+  expire(lists: Iterable<IrList>, extent: Extent): void {
+    for (const list of lists) this.#stale.set(list, joinExtents(this.#stale.get(list), extent));
   }
 
   /** Brings what has expired to this world. True if any table changed. */
   update(context: PushContext): boolean {
-    if (this.#stale.size === 0 && this.#staleHosts.size === 0) return false;
-    this.#ir = translateScope(context, this.scope, this.#ir);
+    if (this.#stale.size === 0) return false;
+    const patches = patchesOf(context, this.scope);
+    // Patches look at all resources of a type together.
+    const whole = this.#failed || patches !== undefined || this.#patches !== undefined;
+    this.#patches = patches;
+    this.#failed = true;
+    const changes = this.#ir.update(context, this.#stale);
     let changed = false;
-    const part = this.#parts.get("endpoints");
-    if (part !== undefined && !this.#stale.has("endpoints")) {
-      changed = this.#refreshEndpoints(part, context);
-    }
-    this.#staleHosts.clear();
     for (const part of this.#parts.values()) {
-      if (this.#stale.has(part.list)) changed = this.#fill(part) || changed;
+      if (!this.#stale.has(part.list)) continue;
+      const picked = whole ? undefined : part.pick(changes);
+      changed = (picked === undefined ? this.#fill(part) : this.#apply(part, picked)) || changed;
     }
+    this.#failed = false;
     this.#stale.clear();
     return changed;
   }
 
+  /** Makes a part's tables exactly what is built now. */
   #fill(part: Part): boolean {
-    return this.#replace(part, part.build(this.#ir));
+    const built = part.build(this.#ir);
+    if (this.#patches === undefined) return this.#replace(part, built);
+    const types = [...part.tables.keys()].flatMap((type) => RESOURCE_TYPES.get(type) ?? []);
+    const { resources, problems } = patchResources(built, this.#patches, types);
+    part.patchProblems = problems;
+    return this.#replace(part, resources);
   }
 
   #replace(part: Part, built: readonly EnvoyResource[]): boolean {
-    const { gone, fresh } = difference(part.built, built);
+    part.problems.clear();
+    const present = new Set(built.map(keyOf));
+    const gone = [...part.tables].flatMap(([type, table]) =>
+      [...table.names()].flatMap((name) => {
+        const resource = { type: RESOURCE_TYPES.get(type) ?? "cluster", name };
+        return present.has(keyOf(resource)) ? [] : [resource];
+      }),
+    );
+    return this.#apply(part, { gone, fresh: built });
+  }
+
+  /** Takes away and puts; what can't be encoded stays as it was. */
+  #apply(
+    part: Part,
+    { gone, fresh }: { gone: readonly Named[]; fresh: readonly EnvoyResource[] },
+  ): boolean {
     const put = new Map<TypeUrl, EncodedResource[]>();
     const remove = new Map<TypeUrl, string[]>();
-    const present = new Set(fresh.map(keyOf));
+    const present = new Set(gone.length === 0 ? [] : fresh.map(keyOf));
     for (const old of gone) {
       part.problems.delete(keyOf(old));
       if (!present.has(keyOf(old))) append(remove, TYPES[old.type], old.name);
     }
     for (const resource of fresh) {
-      const encoded = this.#encode(resource);
-      if (!Array.isArray(encoded)) append(put, encoded.type, encoded);
-      else if (encoded.length > 0) part.problems.set(keyOf(resource), encoded);
+      const { encoded, problems } = this.#encode(resource);
+      if (encoded !== undefined) append(put, encoded.type, encoded);
+      if (problems.length > 0) part.problems.set(keyOf(resource), problems);
     }
-    part.built = built;
     let changed = false;
     for (const [type, table] of part.tables) {
       changed = table.apply(put.get(type) ?? [], remove.get(type)) || changed;
@@ -194,31 +290,18 @@ export class ScopeState {
     return changed;
   }
 
-  /** The short way: of thousands of assignments only those of the hosts concerned are looked at. */
-  #refreshEndpoints(part: Part, context: PushContext): boolean {
-    if (this.scope.kind !== "outbound") return false;
-    const { byHost } = visibleServices(context, this.scope);
-    const next = new Map<string, EnvoyResource>();
-    for (const host of this.#staleHosts) {
-      const service = byHost.get(host);
-      if (service === undefined) continue;
-      const endpoints = endpointsOfService(context, this.scope, service);
-      for (const one of buildEndpoints({ ...NO_IR, endpoints })) next.set(one.name, one);
-    }
-    return this.#replace(
-      part,
-      part.built.map((one) => next.get(one.name) ?? one),
-    );
-  }
-
-  /** Problems instead of a resource. */
-  #encode(resource: EnvoyResource): EncodedResource | PushProblem[] {
+  /** Problems instead of a resource; what patches have spoilt is served without them. */
+  #encode(resource: EnvoyResource): {
+    encoded?: EncodedResource;
+    problems: readonly PushProblem[];
+  } {
     const type = TYPES[resource.type];
-    const { name, message, origins } = resource;
+    const { name, message, origins, unpatched } = resource;
     const result = this.#interner.encode({ type, name, message, origins });
-    if (result.ok) return result.resource;
-    const anywhere = origins.length > 0 ? origins : [{ object: "", path: "" }];
-    return anywhere.flatMap((origin) =>
+    if (result.ok) return { encoded: result.resource, problems: [] };
+    const blamed = unpatched?.patchedBy ?? origins;
+    const anywhere = blamed.length > 0 ? blamed : [{ object: "", path: "" }];
+    const problems = anywhere.flatMap((origin) =>
       result.problems.map((problem) => ({
         ...origin,
         severity: "error" as const,
@@ -227,6 +310,9 @@ export class ScopeState {
         resource: name,
       })),
     );
+    return unpatched === undefined
+      ? { problems }
+      : { ...this.#encode(unpatched.resource), problems };
   }
 }
 
@@ -238,31 +324,15 @@ function partOf(type: TypeUrl, virtualHosts: VirtualHostDelivery): PartName | un
 }
 
 function newPart(name: PartName): Part {
-  const { list, types, build } = PARTS[name];
+  const { list, types, build, pick } = PARTS[name];
   const tables = new Map(types.map((type) => [type, new ResourceTable(type)]));
-  return { list, tables, build, built: [], problems: new Map() };
+  return { list, tables, build, pick, problems: new Map(), patchProblems: [] };
 }
 
-function keyOf(resource: EnvoyResource): string {
+type Named = Pick<EnvoyResource, "type" | "name">;
+
+function keyOf(resource: Named): string {
   return `${resource.type} ${resource.name}`;
-}
-
-/** What is only in one of two lists, which mostly begin and end alike. */
-function difference(
-  before: readonly EnvoyResource[],
-  after: readonly EnvoyResource[],
-): { gone: readonly EnvoyResource[]; fresh: readonly EnvoyResource[] } {
-  const shorter = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < shorter && before[start] === after[start]) start++;
-  let end = 0;
-  while (end < shorter - start && before.at(-1 - end) === after.at(-1 - end)) end++;
-  const [left, right] = [before, after].map((list) => list.slice(start, list.length - end));
-  const [old, current] = [new Set(left), new Set(right)];
-  return {
-    gone: [...old].filter((resource) => !current.has(resource)),
-    fresh: [...current].filter((resource) => !old.has(resource)),
-  };
 }
 
 function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {

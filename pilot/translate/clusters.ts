@@ -8,11 +8,13 @@ import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import type { ClientTls } from "#pilot/ir/tls.ts";
 import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
+import type { Hostname } from "#pilot/model/name.ts";
 import type { EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleServices } from "#pilot/model/visible.ts";
+import { passthroughClusters } from "./auto-passthrough.ts";
 import { blackHole, dnsCacheName, dnsOnRequest, passthrough } from "./catch-all-clusters.ts";
 import { type TlsInput, transportSecurity } from "./client-tls.ts";
 import { policyFor, ruleFor, selectorOf } from "./destination-rule.ts";
@@ -22,26 +24,35 @@ import type { MergedRule, RuleSubset } from "./merged-rule.ts";
 import { type Translated, guarded, originOf, reporter } from "./result.ts";
 import { applyPolicy } from "./traffic-policy.ts";
 
-/** All clusters of an outbound scope: the two that every proxy has, then by host. */
-export function translateClusters(
+/** The clusters that every proxy has, whatever services there are. */
+export function translateFixedClusters(
   context: PushContext,
   scope: OutboundScope,
 ): Translated<readonly Cluster[]> {
-  const problems: IrProblem[] = [];
-  const clusters: Cluster[] = [blackHole(context.mesh)];
-  if (scope.proxyType === "sidecar") clusters.push(passthrough(context.mesh));
-  const visible = visibleServices(context, scope);
-  for (const service of visible.list) {
-    if (service.aliasOf !== undefined && visible.byHost.has(service.aliasOf)) continue;
-    const rule = ruleFor(context, scope, service);
-    const inline = hasInline(service) ? endpointSetsOf(context, service) : NO_SETS;
-    const from = hasInline(service) ? placeFor(service, rule, context.mesh, scope) : "";
-    const made = clustersOfService(service, inline, rule, context.mesh, scope.proxyType, from);
-    clusters.push(...made.value);
-    problems.push(...made.problems);
-  }
-  return { value: clusters, problems };
+  const value = [blackHole(context.mesh)];
+  if (scope.proxyType === "sidecar") value.push(passthrough(context.mesh));
+  return { value, problems: [] };
 }
+
+/** The clusters of one host. */
+export function translateClustersOf(
+  context: PushContext,
+  scope: OutboundScope,
+  host: Hostname,
+): Translated<readonly Cluster[]> {
+  const { byHost } = visibleServices(context, scope);
+  const service = byHost.get(host);
+  if (service === undefined) return NOTHING;
+  if (service.aliasOf !== undefined && byHost.has(service.aliasOf)) return NOTHING;
+  const rule = ruleFor(context, scope, service);
+  const inline = hasInline(service) ? endpointSetsOf(context, scope, service) : NO_SETS;
+  const from = hasInline(service) ? placeFor(service, rule, context.mesh, scope) : "";
+  const made = clustersOfService(service, inline, rule, context.mesh, scope.proxyType, from);
+  if (scope.passesBetweenNetworks === undefined) return made;
+  return { ...made, value: [...made.value, ...passthroughClusters(service, made.value)] };
+}
+
+const NOTHING: Translated<readonly Cluster[]> = { value: [], problems: [] };
 
 const NO_SETS: readonly EndpointSet[] = [];
 

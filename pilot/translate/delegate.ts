@@ -4,9 +4,9 @@
  */
 
 import type { HTTPMatchRequest, HTTPRoute, StringMatch } from "#crds/types/networking-v1.ts";
-import { type ObjectKey, objectKey } from "#pilot/model/name.ts";
+import type { ObjectKey } from "#pilot/model/name.ts";
 import type { VirtualService } from "#pilot/model/object.ts";
-import { type PushContext, objectOf } from "#pilot/model/push-context.ts";
+import { type PushContext, delegateKey, objectOf } from "#pilot/model/push-context.ts";
 import { isRuleVisible } from "#pilot/model/visibility.ts";
 import { type Reporter, error } from "./result.ts";
 
@@ -25,11 +25,7 @@ export function delegatesOf(
 ): readonly (VirtualService | undefined)[] {
   return (root.spec.http ?? []).map(({ delegate }) => {
     if (delegate === undefined) return undefined;
-    const namespace = delegate.namespace ?? "";
-    const found = objectOf(
-      context,
-      objectKey("VirtualService", namespace === "" ? root.namespace : namespace, delegate.name),
-    );
+    const found = objectOf(context, delegateKey(root, delegate));
     if (found?.kind !== "VirtualService") return undefined;
     return isRuleVisible(found, context.mesh, root.namespace) ? found : undefined;
   });

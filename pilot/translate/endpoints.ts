@@ -5,6 +5,7 @@ import { outboundCluster } from "#pilot/ir/name.ts";
 import { cached } from "#pilot/model/cached.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
+import type { Hostname } from "#pilot/model/name.ts";
 import {
   type Endpoint,
   type EndpointSet,
@@ -16,9 +17,9 @@ import { lookup } from "#pilot/model/object-index.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
-import { type VisibleServices, visibleServices } from "#pilot/model/visible.ts";
+import { visibleServices } from "#pilot/model/visible.ts";
+import { passthroughEndpoints } from "./auto-passthrough.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
-import { epochOf } from "./epoch.ts";
 import { type Member, arrange } from "./locality.ts";
 import {
   type ClientPlace,
@@ -28,39 +29,32 @@ import {
   placeText,
 } from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
-import { originOf } from "./result.ts";
+import { setsSeenFrom, speaksMutualTls, withGateways } from "./network.ts";
+import { type Translated, originOf } from "./result.ts";
 
-/** One assignment for each cluster of the scope whose endpoints are told by discovery. */
-export function translateEndpoints(
+/** One assignment for each cluster of a host whose endpoints are told by discovery. */
+export function translateEndpointsOf(
   context: PushContext,
   scope: OutboundScope,
-  visible: VisibleServices = visibleServices(context, scope),
-): EndpointAssignment[] {
-  const known = epochOf(context, scope).endpoints;
-  return visible.list.flatMap((service) => endpointsOfService(context, scope, service, known));
+  host: Hostname,
+): Translated<readonly EndpointAssignment[]> {
+  const service = visibleServices(context, scope).byHost.get(host);
+  const value = service === undefined ? [] : endpointsOfService(context, scope, service);
+  return { value, problems: [] };
 }
 
-/** The assignments of one service: what an endpoint change needs, and nothing else. */
-export function endpointsOfService(
+function endpointsOfService(
   context: PushContext,
   scope: OutboundScope,
   service: Service,
-  known = epochOf(context, scope).endpoints,
 ): readonly EndpointAssignment[] {
   if (!isDiscovered(service, scope.proxyType)) return [];
-  const sets = endpointSetsOf(context, service);
-  const entry = known.get(service);
-  if (entry !== undefined && entry.sets === sets) return entry.assignments;
+  const sets = endpointSetsOf(context, scope, service);
   const rule = ruleFor(context, scope, service);
-  const assignments = assignmentsOf(
-    service,
-    sets,
-    rule,
-    context.mesh,
-    placeFor(service, rule, context.mesh, scope),
-  );
-  known.set(service, { sets, assignments });
-  return assignments;
+  const place = placeFor(service, rule, context.mesh, scope);
+  const made = assignmentsOf(service, sets, rule, context.mesh, place);
+  if (scope.passesBetweenNetworks === undefined) return made;
+  return [...made, ...passthroughEndpoints(service, made, context.mesh)];
 }
 
 /**
@@ -73,13 +67,19 @@ export function isDiscovered(service: Service, proxyType: ProxyType): boolean {
 }
 
 /**
- * Endpoint sets of a service; those of the same host in another namespace are another service's.
+ * Endpoint sets of a service as the scope's proxies reach them; those of the same host in another
+ * namespace are another service's.
  */
-export function endpointSetsOf(context: PushContext, service: Service): readonly EndpointSet[] {
+export function endpointSetsOf(
+  context: PushContext,
+  scope: OutboundScope,
+  service: Service,
+): readonly EndpointSet[] {
   const sets = lookup(context.indexes.endpointsByHost, service.host);
-  return sets.every((set) => set.namespace === service.namespace)
+  const own = sets.every((set) => set.namespace === service.namespace)
     ? sets
     : sets.filter((set) => set.namespace === service.namespace);
+  return setsSeenFrom(context, scope, service, own);
 }
 
 /** Of a client's place, what some cluster of a service depends on (see `placeText`). */
@@ -147,12 +147,15 @@ export function buildAssignment(
         matchesAll(labels, endpoint.labels),
     );
     if (chosen.length > 0) used.push(set);
-    for (const endpoint of chosen) members.push({ endpoint, told: toIr(endpoint, port) });
+    const { clusterId } = input.mesh;
+    for (const endpoint of chosen)
+      members.push({ endpoint, told: toIr(endpoint, port, clusterId) });
   }
   const policy = policyFor(input.rule, port.number, input.mesh, input.subset);
+  const told = withGateways(members, speaksMutualTls(policy, input.mesh));
   return {
     cluster: outboundCluster(service.host, port.number, input.subset?.subset.name),
-    localities: arrange(members, localitySetting(policy, service, input.mesh), place),
+    localities: arrange(told, localitySetting(policy, service, input.mesh), place),
     origins: [
       originOf(service.source),
       ...used.map((set) => originOf(set.source)),
@@ -173,7 +176,7 @@ function isUsed(endpoint: Endpoint, service: Service, place: ClientPlace): boole
   return endpoint.health !== "terminating";
 }
 
-function toIr(endpoint: Endpoint, port: ServicePort): IrEndpoint {
+function toIr(endpoint: Endpoint, port: ServicePort, clusterId: string): IrEndpoint {
   const { labels } = endpoint;
   const canonical =
     labels["service.istio.io/canonical-name"] ??
@@ -190,7 +193,13 @@ function toIr(endpoint: Endpoint, port: ServicePort): IrEndpoint {
     port: endpoint.ports[port.name] ?? port.number,
     weight: endpoint.weight,
     health: endpoint.health === "terminating" ? "unhealthy" : endpoint.health,
-    workload: [endpoint.workload, endpoint.namespace, canonical, revision, "Kubernetes"].join(";"),
+    workload: [
+      endpoint.workload,
+      endpoint.namespace,
+      canonical,
+      revision,
+      endpoint.cluster ?? clusterId,
+    ].join(";"),
     meshTls: endpoint.meshTls,
   };
 }

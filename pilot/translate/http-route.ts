@@ -13,7 +13,6 @@ import { type PlacedRule, delegatesOf, expandRules } from "./delegate.ts";
 import { ruleFor } from "./destination-rule.ts";
 import type { MergedRule } from "./merged-rule.ts";
 import { type Destinations, buildAction } from "./http-action.ts";
-import { epochOf } from "./epoch.ts";
 import { corsOf, faultOf } from "./http-filters.ts";
 import { type Viewpoint, appliesTo, matchesEverything, requestMatch } from "./http-match.ts";
 import { headerChanges } from "./header-operations.ts";
@@ -21,36 +20,6 @@ import { type Reporter, type Translated, guarded, originOf, reporter } from "./r
 
 /** Routes of a VirtualService in order; empty where none of its rules is for this viewpoint. */
 export function routesOf(
-  context: PushContext,
-  scope: ProxyScope,
-  rule: VirtualService,
-  at: { readonly gateways: readonly string[]; readonly port: number },
-): Translated<readonly Route[]> {
-  if (readsElsewhere(rule)) return readRoutes(context, scope, rule, at);
-  const { routes } = epochOf(context, scope);
-  const views = routes.get(rule) ?? new Map<string, Translated<readonly Route[]>>();
-  routes.set(rule, views);
-  const view = `${at.port} ${at.gateways.join(" ")}`;
-  const made = views.get(view) ?? readRoutes(context, scope, rule, at);
-  views.set(view, made);
-  return made;
-}
-
-const readsSource = cached((rule: VirtualService): boolean =>
-  (rule.spec.http ?? []).some((one) =>
-    (one.match ?? []).some(
-      (match) => match.sourceLabels !== undefined || match.sourceNamespace !== undefined,
-    ),
-  ),
-);
-
-/** Whether other routing rules or the client's labels have a say. */
-export const readsElsewhere = cached(
-  (rule: VirtualService): boolean =>
-    readsSource(rule) || (rule.spec.http ?? []).some((one) => one.delegate !== undefined),
-);
-
-function readRoutes(
   context: PushContext,
   scope: ProxyScope,
   rule: VirtualService,
@@ -70,6 +39,14 @@ function readRoutes(
     context.mesh,
   );
 }
+
+const readsSource = cached((rule: VirtualService): boolean =>
+  (rule.spec.http ?? []).some((one) =>
+    (one.match ?? []).some(
+      (match) => match.sourceLabels !== undefined || match.sourceNamespace !== undefined,
+    ),
+  ),
+);
 
 function readDestinations(
   context: PushContext,

@@ -11,11 +11,12 @@ import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
 import { wildcardsOf } from "#pilot/model/host.ts";
 import type { MeshConfig, OutboundPolicy } from "#pilot/model/mesh-config.ts";
+import type { Hostname } from "#pilot/model/name.ts";
 import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
 import { isTls, listenerKind } from "#pilot/model/protocol.ts";
-import { type PushContext, destinationsOf, hostsOf } from "#pilot/model/push-context.ts";
+import { type PushContext, destinationsOf, hasConnectionRules } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
-import { visibleServices, visibleVirtualServices } from "#pilot/model/visible.ts";
+import { visibleRulesFor, visibleServices } from "#pilot/model/visible.ts";
 import { accessLogOf } from "./access-log.ts";
 import { ruleFor } from "./destination-rule.ts";
 import type { Destinations } from "./http-action.ts";
@@ -46,14 +47,13 @@ export function translateOutboundListeners(
 ): Translated<readonly Listener[]> {
   const problems: IrProblem[] = [];
   const drafts = new Map<string, Draft>();
-  const l4Rules = rulesForConnections(context, scope);
-  for (const planned of outboundListenerPlan(context, scope).ports) {
+  for (const planned of outboundListenerPlan(context, scope)) {
     const { service, port } = planned;
     const http = listenerKind(port.protocol) !== "tcp";
     const chains =
       listenerKind(port.protocol) === "http"
         ? { value: [], problems: [] }
-        : connectionChains(context, scope, planned, l4Rules.get(service.host));
+        : connectionChains(context, scope, planned);
     problems.push(...chains.problems);
     const [first, ...more] = planned.binds;
     if (first === undefined) continue;
@@ -207,40 +207,31 @@ export function forwardTo(cluster: ClusterName): FilterChain["connection"] {
   return { kind: "tcp", statPrefix: cluster, clusters: [{ cluster, weight: 1 }] };
 }
 
-/** Rules with `tcp` or `tls` by the services that they are about, oldest first. */
+/** Rules with `tcp` or `tls` about a host: those that name it, else the most specific wildcard. */
 function rulesForConnections(
   context: PushContext,
   scope: OutboundScope,
-): ReadonlyMap<string, readonly VirtualService[]> {
-  const byHost = new Map<string, VirtualService[]>();
-  const rules = visibleVirtualServices(context, scope).filter(
-    (rule) => (rule.spec.tcp ?? []).length + (rule.spec.tls ?? []).length > 0,
-  );
-  if (rules.length === 0) return byHost;
-  for (const rule of rules) {
-    for (const host of hostsOf(rule, context.mesh.clusterDomain)) {
-      byHost.set(host, [...(byHost.get(host) ?? []), rule]);
-    }
+  host: Hostname,
+): readonly VirtualService[] {
+  for (const name of [host, ...wildcardsOf(host)]) {
+    const rules = visibleRulesFor(context, scope, name).filter(hasConnectionRules);
+    if (rules.length > 0) return rules;
   }
-  for (const service of visibleServices(context, scope).list) {
-    if (byHost.has(service.host)) continue;
-    const wild = wildcardsOf(service.host).find((name) => byHost.has(name));
-    if (wild !== undefined) byHost.set(service.host, byHost.get(wild) ?? []);
-  }
-  return byHost;
+  return NO_RULES;
 }
+
+const NO_RULES: readonly VirtualService[] = [];
 
 /** Chains for connections to a service's port: by its rules, else straight to it. */
 function connectionChains(
   context: PushContext,
   scope: OutboundScope,
   planned: PlannedPort,
-  rules: readonly VirtualService[] = [],
 ): Translated<readonly FilterChain[]> {
   const { service, port } = planned;
   const tls = isTls(port.protocol);
   const problems: IrProblem[] = [];
-  for (const rule of rules) {
+  for (const rule of rulesForConnections(context, scope, service.host)) {
     const input = {
       view: {
         gateways: ["mesh"],

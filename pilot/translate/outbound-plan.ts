@@ -1,5 +1,6 @@
 /** Which outbound listeners a scope has, before any of them is built. */
 
+import { isIP } from "node:net";
 import { cached } from "#pilot/model/cached.ts";
 import { canonicalCidr } from "#pilot/model/cidr.ts";
 import { type EgressHost, egressListeners, importsService } from "#pilot/model/egress.ts";
@@ -7,7 +8,7 @@ import type { Service, ServicePort, Sidecar } from "#pilot/model/object.ts";
 import { listenerKind } from "#pilot/model/protocol.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
-import { type VisibleServices, sidecarOf, visibleServices } from "#pilot/model/visible.ts";
+import { sidecarOf, visibleServices } from "#pilot/model/visible.ts";
 import { endpointSetsOf } from "./endpoints.ts";
 
 export interface PlannedPort {
@@ -19,68 +20,79 @@ export interface PlannedPort {
   readonly ranges: readonly string[];
 }
 
-export interface OutboundPlan {
-  /** Ports whose requests are told apart by host. */
-  readonly httpPorts: readonly number[];
-  /** Ports of one service at its own address, where the protocol is found out. */
-  readonly sniffed: readonly { readonly service: Service; readonly port: number }[];
-  /** Every port, oldest service first: where two want the same, the first has it. */
-  readonly ports: readonly PlannedPort[];
-}
-
 /** Wildcard address of shared listeners. */
 export const ANY = "0.0.0.0";
 
-export function outboundListenerPlan(context: PushContext, scope: OutboundScope): OutboundPlan {
-  const visible = visibleServices(context, scope);
-  const headless = headlessOf(visible);
-  const addresses = headless.map((service) => endpointAddresses(context, service));
-  return plan(visible, sidecarOf(context, scope), scope.namespace, headless, addresses);
+/** Every port of a scope, oldest service first: where two want the same, the first has it. */
+export function outboundListenerPlan(
+  context: PushContext,
+  scope: OutboundScope,
+): readonly PlannedPort[] {
+  const { list } = visibleServices(context, scope);
+  return byAgeOf(list).flatMap((service) => portsOfService(context, scope, service));
 }
 
-const headlessOf = cached(
-  (visible: VisibleServices): readonly Service[] =>
-    visible.list.filter((service) => service.headless),
+const byAgeOf = cached(
+  (services: readonly Service[]): readonly Service[] => services.toSorted(byAge),
   1,
 );
 
-function endpointAddresses(context: PushContext, service: Service): readonly string[] {
-  const all = endpointSetsOf(context, service).flatMap((set) =>
-    set.endpoints.filter((one) => one.health === "healthy").map((one) => one.address),
+/** What listeners are to have for a service; nothing for an alias of one that the scope sees. */
+export function portsOfService(
+  context: PushContext,
+  scope: OutboundScope,
+  service: Service,
+): readonly PlannedPort[] {
+  const { byHost } = visibleServices(context, scope);
+  if (service.aliasOf !== undefined && byHost.has(service.aliasOf)) return NO_PORTS;
+  const sidecar = sidecarOf(context, scope);
+  return plan(
+    service,
+    sidecar,
+    sidecar === undefined ? "" : scope.namespace,
+    service.headless ? endpointAddresses(context, scope, service) : undefined,
+  );
+}
+
+const NO_PORTS: readonly PlannedPort[] = [];
+
+/** Whether requests are told apart there, at least where they turn out to be some. */
+export function isHttpLike({ port }: PlannedPort): boolean {
+  return listenerKind(port.protocol) !== "tcp";
+}
+
+/** Whether all services of the port's number share a listener. */
+export function isSharedBind({ binds }: PlannedPort): boolean {
+  return binds[0] === ANY;
+}
+
+/** A gateway of another network is no address that a client would call. */
+function endpointAddresses(
+  context: PushContext,
+  scope: OutboundScope,
+  service: Service,
+): readonly string[] {
+  const all = endpointSetsOf(context, scope, service).flatMap((set) =>
+    set.endpoints
+      .filter((one) => one.health === "healthy" && one.gatewayOf === undefined)
+      .map((one) => one.address)
+      .filter((address) => isIP(address) !== 0),
   );
   return [...new Set(all)].toSorted();
 }
 
 const plan = cached(
   (
-    visible: VisibleServices,
+    service: Service,
     sidecar: Sidecar | undefined,
     namespace: string,
-    headless: readonly Service[],
-    addresses: readonly (readonly string[])[],
-  ): OutboundPlan => {
-    const podAddresses = new Map(headless.map((service, at) => [service, addresses[at] ?? []]));
+    pods: readonly string[] | undefined,
+  ): readonly PlannedPort[] => {
     const limits = portLimits(sidecar, namespace);
-    const ports: PlannedPort[] = [];
-    for (const service of [...visible.list].toSorted(byAge)) {
-      if (service.aliasOf !== undefined && visible.byHost.has(service.aliasOf)) continue;
-      for (const port of service.ports) {
-        if (port.protocol === "UDP" || !allowsPort(limits, service, port.number)) continue;
-        ports.push(planPort(service, port, podAddresses.get(service)));
-      }
-    }
-    const isShared = (one: PlannedPort): boolean => one.binds[0] === ANY;
-    const httpLike = ports.filter((one) => listenerKind(one.port.protocol) !== "tcp");
-    const httpPorts = new Set(httpLike.filter(isShared).map((one) => one.port.number));
-    return {
-      httpPorts: [...httpPorts].toSorted((left, right) => left - right),
-      sniffed: httpLike
-        .filter((one) => !isShared(one) && one.binds.length > 0)
-        .map((one) => ({ service: one.service, port: one.port.number })),
-      ports,
-    };
+    return service.ports
+      .filter((port) => port.protocol !== "UDP" && allowsPort(limits, service, port.number))
+      .map((port) => planPort(service, port, pods));
   },
-  4,
 );
 
 function byAge(left: Service, right: Service): number {

@@ -1,182 +1,203 @@
-/** Virtual hosts of sidecars for one port: those of routing rules, then plain ones for services. */
+/**
+ * Virtual hosts of sidecars, host by host: those of routing rules, and plain ones for services.
+ * Which of two that claim one domain has it is decided afterwards (`route-table.ts`).
+ */
 
 import { outboundCluster } from "#pilot/ir/name.ts";
-import type { Route, VirtualHost } from "#pilot/ir/route.ts";
+import type { Route, RouteConfiguration, VirtualHost } from "#pilot/ir/route.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
-import { isWildcard, covers, wildcardsOf } from "#pilot/model/host.ts";
+import { covers, isWildcard, wildcardsOf } from "#pilot/model/host.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
-import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
+import type { Service, VirtualService } from "#pilot/model/object.ts";
+import { lookup } from "#pilot/model/object-index.ts";
 import { listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
-import {
-  type VisibleServices,
-  visibleServices,
-  visibleVirtualServices,
-} from "#pilot/model/visible.ts";
+import { type VisibleServices, visibleRulesFor, visibleServices } from "#pilot/model/visible.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
-import type { MergedRule } from "./merged-rule.ts";
 import { domainsOf } from "./domains.ts";
-import { type HostEntry, epochOf } from "./epoch.ts";
-import { readsElsewhere, routesOf } from "./http-route.ts";
-import { reporter, type Translated, originOf } from "./result.ts";
+import { routesOf } from "./http-route.ts";
+import type { MergedRule } from "./merged-rule.ts";
+import { isHttpLike, isSharedBind, portsOfService } from "./outbound-plan.ts";
+import { originOf, reporter, type Translated } from "./result.ts";
 import { retryPolicy } from "./retry.ts";
 import { hashPolicies } from "./hash-policy.ts";
 
 const MESH: readonly string[] = ["mesh"];
 
-/** HTTP-capable services by port, by host; aliases stand behind the services that they name. */
-export interface HttpPorts {
-  readonly byPort: ReadonlyMap<number, readonly Service[]>;
-  readonly aliases: ReadonlyMap<Hostname, readonly Hostname[]>;
+/** A virtual host in the configuration that all services of a port share. */
+export interface PortHost {
+  readonly port: number;
+  readonly host: VirtualHost;
+  /** It comes from a routing rule alone: nobody declares such a service on this port. */
+  readonly ruleOnly: boolean;
 }
 
-export const httpPorts = cached((visible: VisibleServices): HttpPorts => {
-  const byPort = new Map<number, Service[]>();
-  const aliases = new Map<Hostname, Hostname[]>();
-  for (const service of visible.list) {
-    if (service.aliasOf !== undefined && visible.byHost.has(service.aliasOf)) {
-      aliases.set(service.aliasOf, [...(aliases.get(service.aliasOf) ?? []), service.host]);
-      continue;
-    }
-    for (const port of service.ports) {
-      if (listenerKind(port.protocol) === "tcp") continue;
-      const list = byPort.get(port.number);
-      if (list === undefined) byPort.set(port.number, [service]);
-      else if (list.at(-1) !== service) list.push(service);
-    }
-  }
-  return { byPort, aliases };
-}, 1);
-
-/** The rule of each host: the oldest that names it. Later ones are told that they are shadowed. */
-interface RuleIndex {
-  readonly byHost: ReadonlyMap<string, VirtualService>;
-  readonly hasWildcards: boolean;
+/** What one host contributes to the route configurations of a scope. */
+export interface HostRoutes {
+  readonly shared: readonly PortHost[];
+  /** Of its own, where the protocol is found out at the service's own address. */
+  readonly own: readonly RouteConfiguration[];
   readonly problems: readonly IrProblem[];
 }
 
-const indexOwners = new WeakMap<readonly VirtualService[], RuleIndex>();
-
-function ruleIndex(rules: readonly VirtualService[], clusterDomain: string): RuleIndex {
-  const known = indexOwners.get(rules);
-  if (known !== undefined) return known;
-  const byHost = new Map<string, VirtualService>();
-  const problems: IrProblem[] = [];
-  for (const rule of rules) {
-    if ((rule.spec.http ?? []).length === 0) continue;
-    for (const [at, host] of hostsOf(rule, clusterDomain).entries()) {
-      const first = byHost.get(host);
-      if (first === undefined) byHost.set(host, rule);
-      else if (first !== rule) {
-        problems.push({
-          object: rule.key,
-          path: `spec.hosts[${at}]`,
-          severity: "warning",
-          reason: "HostTaken",
-          message: `sidecars route ${host} by the older ${first.key}`,
-        });
-      }
-    }
-  }
-  const hasWildcards = [...byHost.keys()].some(isWildcard);
-  const index = { byHost, hasWildcards, problems };
-  indexOwners.set(rules, index);
-  return index;
-}
-
-/** Virtual hosts of a port, by name, with every domain in one place only. */
-export function virtualHostsOfPort(
+/** Ports that have a shared configuration because of this host. */
+export function portsOpenedBy(
   context: PushContext,
   scope: OutboundScope,
-  port: number,
-): Translated<readonly VirtualHost[]> {
-  const visible = visibleServices(context, scope);
-  const services = httpPorts(visible).byPort.get(port) ?? [];
-  const rules = visibleVirtualServices(context, scope);
-  const index = ruleIndex(rules, context.mesh.clusterDomain);
-  const problems: IrProblem[] = [...index.problems];
-  const hosts: VirtualHost[] = [];
-  for (const made of hostsOfRules(context, scope, { rules, services, port, index })) {
-    problems.push(...made.problems);
-    hosts.push(...made.value);
-  }
-  const { hosts: known } = epochOf(context, scope);
-  for (const service of services) {
-    const made = hostOfService(context, scope, { service, port, index, known });
-    problems.push(...made.problems);
-    hosts.push(made.value);
-  }
-  const places = arrange(
-    visible,
-    hosts.map((host) => host.name),
-    hosts.map((host) => host.domains),
+  host: Hostname,
+): readonly number[] {
+  const service = visibleServices(context, scope).byHost.get(host);
+  if (service === undefined) return NO_PORTS;
+  const shared = portsOfService(context, scope, service).filter(
+    (one) => isHttpLike(one) && isSharedBind(one),
   );
-  const value = places.map(({ at, domains }) => withDomains(hosts[at]!, domains));
-  return { value, problems };
+  return [...new Set(shared.map((one) => one.port.number))];
 }
 
-/** The order of virtual hosts by name, and the domains that no earlier one has taken. */
-const arrange = cached(
-  (
-    _visible: VisibleServices,
-    names: readonly string[],
-    domains: readonly (readonly string[])[],
-  ): readonly { readonly at: number; readonly domains: readonly string[] }[] => {
-    const taken = new Set<string>();
-    const places = domains.map((own, at) => {
-      const free = own.filter((domain) => !taken.has(domain.toLowerCase()));
-      for (const domain of free) taken.add(domain.toLowerCase());
-      return { at, domains: free.length === own.length ? own : free };
-    });
-    const nameAt = (at: number): string => names[at] ?? "";
-    return places
-      .filter((place) => place.domains.length > 0)
-      .toSorted((left, right) => compareText(nameAt(left.at), nameAt(right.at)));
-  },
-  64,
+const NO_PORTS: readonly number[] = [];
+
+/** The routes of one host; on ports that aren't open nothing is made for rules without a service. */
+export function routesOfHost(
+  context: PushContext,
+  scope: OutboundScope,
+  host: Hostname,
+  isOpen: (port: number) => boolean,
+): HostRoutes {
+  const visible = visibleServices(context, scope);
+  const { rule: owner, problems } = ownerOf(context, scope, host);
+  const shared: PortHost[] = [];
+  const own: RouteConfiguration[] = [];
+  const service = visible.byHost.get(host);
+  const ports = httpPorts(visible, host);
+  if (service !== undefined && ports.length > 0) {
+    const rule = owner ?? wildcardRule(context, scope, host);
+    const sniffed = sniffedPorts(context, scope, service);
+    for (const port of ports) {
+      const made = hostOfService(context, scope, { service, port, rule });
+      problems.push(...made.problems);
+      shared.push({ port, host: made.value, ruleOnly: false });
+      if (sniffed.has(port)) own.push(ownConfiguration(service, port, made.value));
+    }
+  }
+  if (owner !== undefined) {
+    for (const port of portsOfRule(owner, visible, context.mesh.clusterDomain)) {
+      if (!isOpen(port) || isServiceOn(visible, host, port)) continue;
+      const routes = routesOf(context, scope, owner, { gateways: MESH, port });
+      problems.push(...routes.problems);
+      if (routes.value.length === 0) continue;
+      shared.push({ port, host: ruleHost(owner, host, port, routes.value), ruleOnly: true });
+    }
+  }
+  return { shared, own, problems };
+}
+
+/** The rule of a host, the oldest that names it; later ones are told that they are shadowed. */
+function ownerOf(
+  context: PushContext,
+  scope: OutboundScope,
+  host: Hostname,
+): { rule: VirtualService | undefined; problems: IrProblem[] } {
+  const [first, ...shadowed] = httpRulesFor(context, scope, host);
+  const problems = shadowed.map((rule): IrProblem => ({
+    object: rule.key,
+    path: `spec.hosts[${hostsOf(rule, context.mesh.clusterDomain).indexOf(host)}]`,
+    severity: "warning",
+    reason: "HostTaken",
+    message: `sidecars route ${host} by the older ${first?.key}`,
+  }));
+  return { rule: first, problems };
+}
+
+function httpRulesFor(
+  context: PushContext,
+  scope: OutboundScope,
+  host: Hostname,
+): readonly VirtualService[] {
+  const rules = visibleRulesFor(context, scope, host);
+  return rules.length === 0 ? rules : rules.filter((rule) => (rule.spec.http ?? []).length > 0);
+}
+
+function wildcardRule(
+  context: PushContext,
+  scope: OutboundScope,
+  host: Hostname,
+): VirtualService | undefined {
+  for (const name of wildcardsOf(host)) {
+    const [rule] = httpRulesFor(context, scope, name);
+    if (rule !== undefined) return rule;
+  }
+  return undefined;
+}
+
+/** Ports of a host where requests are told apart; an alias stands behind the service it names. */
+function httpPorts(visible: VisibleServices, host: Hostname): readonly number[] {
+  const service = visible.byHost.get(host);
+  if (service === undefined) return NO_PORTS;
+  if (service.aliasOf !== undefined && visible.byHost.has(service.aliasOf)) return NO_PORTS;
+  return httpPortsOf(service);
+}
+
+const httpPortsOf = cached(
+  (service: Service): readonly number[] => [
+    ...new Set(
+      service.ports
+        .filter((port) => listenerKind(port.protocol) !== "tcp")
+        .map((port) => port.number),
+    ),
+  ],
+  1,
 );
 
-const withDomains = cached((host: VirtualHost, domains: readonly string[]): VirtualHost =>
-  domains === host.domains ? host : { ...host, domains },
-);
-
-interface RulesOfPort {
-  readonly rules: readonly VirtualService[];
-  readonly services: readonly Service[];
-  readonly port: number;
-  readonly index: RuleIndex;
+function isServiceOn(visible: VisibleServices, host: Hostname, port: number): boolean {
+  return isWildcard(host)
+    ? portsUnder(visible, host).has(port)
+    : httpPorts(visible, host).includes(port);
 }
 
 /**
- * Virtual hosts for hosts of rules that are no services: on port 80, and on ports where another
+ * Where hosts of a rule that are no services can be called: on port 80, and on ports where another
  * host of the same rule is a service (Istio's way of guessing the port of a host nobody declared).
  */
-function* hostsOfRules(
+const portsOfRule = cached(
+  (rule: VirtualService, visible: VisibleServices, clusterDomain: string): ReadonlySet<number> => {
+    const ports = new Set([80]);
+    for (const host of hostsOf(rule, clusterDomain)) {
+      const own = isWildcard(host) ? portsUnder(visible, host) : httpPorts(visible, host);
+      for (const port of own) ports.add(port);
+    }
+    return ports;
+  },
+  16,
+);
+
+/** Ports of all services that a wildcard covers. */
+const portsUnder = cached((visible: VisibleServices, wildcard: Hostname): ReadonlySet<number> => {
+  const under = visible.list.filter((service) => covers(wildcard, service.host));
+  return new Set(under.flatMap((service) => httpPorts(visible, service.host)));
+});
+
+function sniffedPorts(
   context: PushContext,
   scope: OutboundScope,
-  { rules, services, port, index }: RulesOfPort,
-): Generator<Translated<readonly VirtualHost[]>> {
-  const known = new Set<string>(services.map((service) => service.host));
-  for (const rule of rules) {
-    const all = hostsOf(rule, context.mesh.clusterDomain);
-    const isService = (host: Hostname): boolean =>
-      known.has(host) ||
-      (isWildcard(host) && services.some((service) => covers(host, service.host)));
-    const own = all.filter((host) => !isService(host) && index.byHost.get(host) === rule);
-    if (own.length === 0 || (port !== 80 && own.length === all.length)) continue;
-    const routes = routesOf(context, scope, rule, { gateways: MESH, port });
-    yield {
-      problems: routes.problems,
-      value:
-        routes.value.length === 0
-          ? []
-          : own.map((host) => ruleHost(rule, host, port, routes.value)),
-    };
-  }
+  service: Service,
+): ReadonlySet<number> {
+  const planned = portsOfService(context, scope, service).filter(
+    (one) => isHttpLike(one) && !isSharedBind(one) && one.binds.length > 0,
+  );
+  return new Set(planned.map((one) => one.port.number));
 }
+
+const ownConfiguration = cached(
+  (service: Service, port: number, host: VirtualHost): RouteConfiguration => ({
+    name: `${service.host}:${port}`,
+    virtualHosts: [{ ...host, domains: ["*"] }],
+    ignorePort: true,
+    origins: [originOf(service.source)],
+  }),
+);
 
 const ruleHost = cached(
   (rule: VirtualService, host: Hostname, port: number, routes: readonly Route[]): VirtualHost => ({
@@ -189,49 +210,7 @@ const ruleHost = cached(
 );
 
 /** The virtual host of a service's port: routed by the most specific rule, else straight to it. */
-export function serviceVirtualHost(
-  context: PushContext,
-  scope: OutboundScope,
-  service: Service,
-  port: number,
-): Translated<VirtualHost> {
-  const index = ruleIndex(visibleVirtualServices(context, scope), context.mesh.clusterDomain);
-  const { hosts: known } = epochOf(context, scope);
-  return hostOfService(context, scope, { service, port, index, known });
-}
-
-interface HostInput {
-  readonly service: Service;
-  readonly port: number;
-  readonly index: RuleIndex;
-  readonly known: Map<Service, Map<number, HostEntry>>;
-}
-
 function hostOfService(
-  context: PushContext,
-  scope: OutboundScope,
-  { service, port, index, known }: HostInput,
-): Translated<VirtualHost> {
-  const rule = ruleOfHost(index, service.host);
-  const isStable = rule === undefined || !readsElsewhere(rule);
-  const ports = known.get(service) ?? new Map<number, HostEntry>();
-  known.set(service, ports);
-  const entry = ports.get(port);
-  if (isStable && entry !== undefined && entry.rule === rule) return entry.host;
-  const host = buildServiceHost(context, scope, { service, port, rule });
-  if (isStable) ports.set(port, { rule, host });
-  return host;
-}
-
-function ruleOfHost(index: RuleIndex, host: Hostname): VirtualService | undefined {
-  const exact = index.byHost.get(host);
-  if (exact !== undefined || !index.hasWildcards) return exact;
-  return wildcardsOf(host)
-    .map((name) => index.byHost.get(name))
-    .find((one) => one !== undefined);
-}
-
-function buildServiceHost(
   context: PushContext,
   scope: OutboundScope,
   at: {
@@ -241,21 +220,39 @@ function buildServiceHost(
   },
 ): Translated<VirtualHost> {
   const { service, port, rule } = at;
-  const aliases =
-    httpPorts(visibleServices(context, scope)).aliases.get(service.host) ?? NO_ALIASES;
   const routed =
     rule === undefined ? undefined : routesOf(context, scope, rule, { gateways: MESH, port });
   const empty = routed === undefined || routed.value.length === 0;
   const host = plainHost(
     service,
     port,
-    domainsIn(service, aliases, scope.namespace, context.mesh.clusterDomain),
+    domainsFor(context, scope, service),
     context.mesh,
     empty ? undefined : rule,
     empty ? undefined : routed.value,
     empty ? ruleFor(context, scope, service) : undefined,
   );
   return { value: host, problems: routed?.problems ?? [] };
+}
+
+/** Callers of other namespaces have the same names for a service: they share its virtual hosts. */
+function domainsFor(
+  context: PushContext,
+  scope: OutboundScope,
+  service: Service,
+): readonly string[] {
+  const { clusterDomain } = context.mesh;
+  const named = lookup(context.indexes.servicesByAliasOf, service.host);
+  const visible = visibleServices(context, scope).byHost;
+  const aliases =
+    named.length === 0
+      ? NO_ALIASES
+      : [...new Set(named.map((one) => one.host))].filter(
+          (host) => visible.get(host)?.aliasOf === service.host,
+        );
+  const suffix = `.${scope.namespace}.svc.${clusterDomain}`;
+  const isLocal = [service.host, ...aliases].some((host) => host.endsWith(suffix));
+  return domainsIn(service, aliases, isLocal ? scope.namespace : "", clusterDomain);
 }
 
 /** The list keeps its identity, by which hosts that differ in routes only keep their places. */

@@ -5,6 +5,7 @@ import type { KubeObject } from "#cluster/api/meta.ts";
 import { type EnvoyResource, buildResources } from "#pilot/envoy/build.ts";
 import type { ScopeIr } from "#pilot/ir/scope-ir.ts";
 import type { Change } from "#pilot/model/change.ts";
+import { type Extent, extentOf, joinExtents } from "#pilot/model/extent.ts";
 import { type IrList, impactOf, movedBy } from "#pilot/model/impact.ts";
 import { type Proxy, parseProxy } from "#pilot/model/proxy.ts";
 import {
@@ -14,7 +15,7 @@ import {
 } from "#pilot/model/push-context.ts";
 import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
 import { Registry } from "#pilot/registry/registry.ts";
-import { translateScope } from "#pilot/translate/translate.ts";
+import { ScopeTranslation, translateScope } from "#pilot/translate/translate.ts";
 import { randomNumbers, randomObject } from "./random-world.ts";
 
 const SEEDS = Array.from({ length: 12 }, (_none, seed) => seed + 1);
@@ -79,7 +80,7 @@ describe.each(SEEDS)("a random world of seed %i", (seed) => {
   test("changed step by step, equals the world built at once", () => {
     const registry = new Registry();
     let context = createPushContext([]);
-    let irs = new Map<string, ScopeIr>();
+    let irs = new Map<string, ScopeTranslation>();
     const present = new Map<string, KubeObject>();
     for (let step = 0; step < 40; step++) {
       const object = randomObject(random);
@@ -107,7 +108,7 @@ interface Step {
   readonly changes: readonly Change[];
   readonly previous: PushContext;
   readonly next: PushContext;
-  readonly before: ReadonlyMap<string, ScopeIr>;
+  readonly before: ReadonlyMap<string, ScopeTranslation>;
 }
 
 const LISTS: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints", "secrets"];
@@ -115,7 +116,7 @@ const LISTS: readonly IrList[] = ["clusters", "listeners", "routes", "endpoints"
 /**
  * Lists that `impactOf` doesn't name are the same, and proxies that `movedBy` doesn't name stay.
  */
-function checkStep({ changes, previous, next, before }: Step): Map<string, ScopeIr> {
+function checkStep({ changes, previous, next, before }: Step): Map<string, ScopeTranslation> {
   const moved = changes.map((change) => movedBy(change, previous, next));
   for (const proxy of PROXIES) {
     const stays = moved.every(
@@ -123,19 +124,37 @@ function checkStep({ changes, previous, next, before }: Step): Map<string, Scope
     );
     if (stays) expect(scopesOf(next, proxy)).toEqual(scopesOf(previous, proxy));
   }
-  const irs = new Map<string, ScopeIr>();
+  const irs = new Map<string, ScopeTranslation>();
   for (const scope of scopesIn(next)) {
-    const old = before.get(scope.key);
-    const now = translateScope(next, scope, old);
-    const lists = new Set(changes.flatMap((change) => impactOf(change, scope, previous, next)));
-    const built = listsOf(now);
-    if (old !== undefined) {
-      const then = listsOf(old);
-      for (const list of LISTS) if (!lists.has(list)) expect(built[list]).toEqual(then[list]);
+    const known = before.get(scope.key);
+    const ir = known ?? new ScopeTranslation(next, scope);
+    const then = known === undefined ? undefined : listsOf(known);
+    const extents = new Map<IrList, Extent>();
+    for (const change of changes) {
+      for (const list of impactOf(change, scope, previous, next)) {
+        extents.set(list, joinExtents(extents.get(list), extentOf(change, previous, next)));
+      }
     }
-    irs.set(scope.key, now);
+    ir.update(next, extents);
+    const now = listsOf(ir);
+    for (const list of LISTS) if (!extents.has(list) && then) expect(now[list]).toBe(then[list]);
+    const whole = wholly(next, scope);
+    expect(now).toEqual(listsOf(whole));
+    expect(textsOf(ir.problems)).toEqual(textsOf(whole.problems));
+    irs.set(scope.key, ir);
   }
   return irs;
+}
+
+/** With all lists made, and so all problems known. */
+function wholly(context: PushContext, scope: ProxyScope): ScopeIr {
+  const ir = translateScope(context, scope);
+  listsOf(ir);
+  return ir;
+}
+
+function textsOf(problems: readonly object[]): string[] {
+  return problems.map((problem) => JSON.stringify(problem)).toSorted();
 }
 
 function listsOf(ir: ScopeIr): Record<IrList, unknown> {
@@ -154,16 +173,18 @@ describe("unchanged resources", () => {
       objects.flatMap((object) => registry.handle({ type: "upsert", object })),
     );
     const scope = scopesOf(context, PROXIES[0]!).outbound;
-    const first = translateScope(context, scope);
-    const before = byName(buildResources(first));
+    const ir = new ScopeTranslation(context, scope);
+    const before = byName(buildResources(ir));
     const object = {
       apiVersion: "v1",
       kind: "Service",
       metadata: { name: "new", namespace: "default" },
       spec: { clusterIP: "192.0.2.250", ports: [{ name: "http", port: 12_345 }] },
     };
-    const next = updatePushContext(context, registry.handle({ type: "upsert", object }));
-    const after = byName(buildResources(translateScope(next, scope, first)));
+    const changes = registry.handle({ type: "upsert", object });
+    const next = updatePushContext(context, changes);
+    ir.update(next, new Map(LISTS.map((list) => [list, "all"])));
+    const after = byName(buildResources(ir));
     const fresh = [...after].filter(([name, resource]) => before.get(name) !== resource);
     expect(fresh.map(([name]) => name).toSorted()).toEqual([
       "cluster outbound|12345||new.default.svc.cluster.local",
