@@ -19,6 +19,7 @@ import type {
 import { ConnectionPool } from "./connection-pool.ts";
 import { RefusedRequestError } from "./connection.ts";
 import type { HttpResponse } from "./connection.ts";
+import { ExecCredential } from "./exec-credential.ts";
 import { readLines } from "./json-lines.ts";
 import type { ClientConfig } from "./kubeconfig.ts";
 
@@ -48,6 +49,7 @@ class HttpClient implements KubeClient {
   readonly #prefix: string;
   readonly #pool: ConnectionPool;
   readonly #closing = new AbortController();
+  #credential: ExecCredential | undefined;
   #token: { text: string; readAtMs: number } | undefined;
 
   constructor(config: ClientConfig) {
@@ -181,6 +183,7 @@ class HttpClient implements KubeClient {
 
   async #json<R>(call: Call): Promise<R> {
     const { code, body } = await this.#send(call);
+    if (code === 401) this.#credential?.forget();
     if (code < 200 || code > 299) throw failure(code, body);
     return JSON.parse(body) as R;
   }
@@ -233,7 +236,11 @@ class HttpClient implements KubeClient {
   }
 
   async #bearer(): Promise<string | undefined> {
-    const { token, tokenFile } = this.#config;
+    const { token, tokenFile, exec } = this.#config;
+    if (exec !== undefined) {
+      this.#credential ??= new ExecCredential(exec);
+      return this.#credential.token(this.#closing.signal);
+    }
     if (tokenFile === undefined) return token;
     const nowMs = Date.now();
     if (this.#token === undefined || nowMs - this.#token.readAtMs > TOKEN_LIFETIME_MS) {

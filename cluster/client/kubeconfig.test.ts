@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { inClusterConfig, loadKubeconfig } from "./kubeconfig.ts";
+import { ExecCredential } from "./exec-credential.ts";
+import { inClusterConfig, loadKubeconfig, parseForeignKubeconfig } from "./kubeconfig.ts";
 
 let directory = "";
 beforeAll(async () => {
@@ -25,6 +26,8 @@ contexts:
   context: { cluster: local, user: admin, namespace: other }
 - name: elsewhere
   context: { cluster: local, user: plugin }
+- name: by-program
+  context: { cluster: local, user: program }
 clusters:
 - name: local
   cluster: { server: "https://127.0.0.1:6443", certificate-authority: ca.crt }
@@ -35,7 +38,14 @@ users:
     client-key-data: ${Buffer.from("KEY").toString("base64")}
     tokenFile: token
 - name: plugin
-  user: { exec: { command: gke-gcloud-auth-plugin } }
+  user: { auth-provider: { name: gcp } }
+- name: program
+  user:
+    exec:
+      apiVersion: client.authentication.k8s.io/v1
+      command: node
+      args: [-e, "console.log(process.env.SAID)"]
+      env: [{ name: SAID, value: '{"kind":"ExecCredential","status":{"token":"T"}}' }]
 `;
 
 describe("kubeconfig", () => {
@@ -55,10 +65,33 @@ describe("kubeconfig", () => {
 
   test.each([
     ["a missing context", "nowhere", 'contexts has no entry named "nowhere"'],
-    ["a credential plugin", "elsewhere", "user plugin: exec is not supported"],
+    ["a credential plugin", "elsewhere", "user plugin: auth-provider is not supported"],
   ])("says what is wrong: %s", async (_, context, message) => {
     const file = await write("config", CONFIG);
     await expect(loadKubeconfig(file, context)).rejects.toThrow(message);
+  });
+
+  test("runs the program that says who we are", async () => {
+    const config = await loadKubeconfig(await write("config", CONFIG), "by-program");
+    const { signal } = new AbortController();
+    if (config.exec === undefined) throw new Error("there is no program");
+    expect(await new ExecCredential(config.exec).token(signal)).toBe("T");
+    const silent = new ExecCredential({ ...config.exec, env: { SAID: '{"status":{}}' } });
+    await expect(silent.token(signal)).rejects.toThrow("user program: node: gave no token");
+  });
+
+  test.each([
+    ["exec: { command: rm }", "exec is not supported"],
+    ["tokenFile: /etc/passwd", "files are not read"],
+    ["client-key: /etc/passwd", "files are not read"],
+  ])("of somebody else is refused with %s", async (user, message) => {
+    const foreign = `
+current-context: a
+contexts: [{ name: a, context: { cluster: a, user: a } }]
+clusters: [{ name: a, cluster: { server: "https://192.0.2.1" } }]
+users: [{ name: a, user: { ${user} } }]
+`;
+    await expect(parseForeignKubeconfig(foreign, "Secret a")).rejects.toThrow(message);
   });
 
   test("says which file is no kubeconfig", async () => {

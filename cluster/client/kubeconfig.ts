@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { load } from "js-yaml";
+import { type ExecCommand, parseExec } from "./exec-credential.ts";
 
 /** Everything `createClient` needs; certificates and keys are PEM text. */
 export interface ClientConfig {
@@ -14,6 +15,8 @@ export interface ClientConfig {
   token?: string;
   /** Wins over `token`; read again every minute, as projected tokens are rotated. */
   tokenFile?: string;
+  /** Wins over both: a program that says who we are, run again when its answer has expired. */
+  exec?: ExecCommand;
   insecureSkipTlsVerify?: boolean;
   /** Name expected in the server's certificate when it differs from the host of `server`. */
   tlsServerName?: string;
@@ -23,13 +26,36 @@ export interface ClientConfig {
 
 const SERVICE_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount";
 
+/** Where a kubeconfig comes from; one without a folder may name neither files nor programs. */
+interface Origin {
+  readonly name: string;
+  readonly directory?: string;
+}
+
 /**
  * Reads a kubeconfig and resolves `context` (default: the current one). Relative file names are
- * relative to the kubeconfig, as in kubectl. Credential plugins (`exec`, `auth-provider`) are
- * refused with an error that says so.
+ * relative to the kubeconfig, as in kubectl. Credential plugins of the kind `auth-provider`, which
+ * kubectl has no more, are refused with an error that says so.
  */
 export async function loadKubeconfig(file: string, context?: string): Promise<ClientConfig> {
   const document = record(load(await readFile(file, "utf8")), `${file}: not a kubeconfig`);
+  return resolveContext(document, { name: file, directory: dirname(file) }, context);
+}
+
+/**
+ * A kubeconfig that somebody else has written: it is read for what it holds itself, and refused if
+ * it would have files of this machine read or programs run. `name` stands in errors.
+ */
+export async function parseForeignKubeconfig(content: string, name: string): Promise<ClientConfig> {
+  return resolveContext(record(load(content), `${name}: not a kubeconfig`), { name });
+}
+
+async function resolveContext(
+  document: Record<string, unknown>,
+  origin: Origin,
+  context?: string,
+): Promise<ClientConfig> {
+  const file = origin.name;
   const contextName = context ?? text(document["current-context"]);
   if (contextName === undefined || contextName === "") {
     throw new Error(`${file}: no current-context; set one or name a context`);
@@ -42,22 +68,25 @@ export async function loadKubeconfig(file: string, context?: string): Promise<Cl
     userName === undefined || userName === ""
       ? {}
       : named(document, { list: "users", name: userName, key: "user" }, file);
-  for (const plugin of ["exec", "auth-provider"]) {
+  const refused = origin.directory === undefined ? ["exec", "auth-provider"] : ["auth-provider"];
+  for (const plugin of refused) {
     if (user[plugin] !== undefined) {
       throw new Error(`${file}: user ${userName}: ${plugin} is not supported; use a token or cert`);
     }
   }
   const server = text(cluster.server);
   if (server === undefined) throw new Error(`${file}: cluster ${at.name} has no server`);
-  const inline = (from: Record<string, unknown>, key: string) => pem(from, key, file);
+  const inline = (from: Record<string, unknown>, key: string) => pem(from, key, origin);
   const tokenFile = text(user.tokenFile);
+  const exec = parseExec(user.exec, `${file}: user ${userName}`);
   return {
     server,
     ca: await inline(cluster, "certificate-authority"),
     cert: await inline(user, "client-certificate"),
     key: await inline(user, "client-key"),
     token: text(user.token),
-    tokenFile: tokenFile === undefined ? undefined : resolve(dirname(file), tokenFile),
+    tokenFile: tokenFile === undefined ? undefined : fileOf(tokenFile, "tokenFile", origin),
+    ...(exec === undefined ? {} : { exec }),
     insecureSkipTlsVerify: cluster["insecure-skip-tls-verify"] === true,
     tlsServerName: text(cluster["tls-server-name"]),
     namespace: text(chosen.namespace) ?? "default",
@@ -100,13 +129,18 @@ function named(
 async function pem(
   from: Record<string, unknown>,
   key: string,
-  file: string,
+  origin: Origin,
 ): Promise<string | undefined> {
   const data = text(from[`${key}-data`]);
   if (data !== undefined && data !== "") return Buffer.from(data, "base64").toString("utf8");
   const path = text(from[key]);
   if (path === undefined || path === "") return undefined;
-  return readFile(resolve(dirname(file), path), "utf8");
+  return readFile(fileOf(path, key, origin), "utf8");
+}
+
+function fileOf(path: string, key: string, { name, directory }: Origin): string {
+  if (directory === undefined) throw new Error(`${name}: ${key}: files are not read; inline it`);
+  return resolve(directory, path);
 }
 
 function record(value: unknown, problem: string): Record<string, unknown> {

@@ -1,6 +1,6 @@
 /** Any Kubernetes API server as a source: list+watch of all kinds that the mesh reads. */
 
-import type { ObjectFeed } from "./object-feed.ts";
+import type { EventSink } from "./object-feed.ts";
 import type { Pod } from "#cluster/api/generated/core-v1.ts";
 import type { CustomResourceDefinition } from "#cluster/api/generated/apiextensions-v1.ts";
 import type { AnyObject, KubeObject } from "#cluster/api/meta.ts";
@@ -22,10 +22,12 @@ import { createInformer } from "#cluster/client/create-informer.ts";
 import type { InformerOptions } from "#cluster/client/informer.ts";
 import { trimConfigMap, trimSecret } from "./trim-credential.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
+import { UNSUPPORTED_CONFIG } from "#pilot/registry/unsupported.ts";
+import type { PlatformEvent } from "#pilot/registry/registry.ts";
 
 export interface KubernetesSourceOptions {
   client: KubeClient;
-  feed: ObjectFeed;
+  feed: EventSink;
   log: (line: string) => void;
   signal: AbortSignal;
 }
@@ -41,6 +43,8 @@ const SECRET_OPTIONS: InformerOptions<KubeObject> = {
   transform: trimSecret,
 };
 
+const CUSTOM_RESOURCES = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG];
+
 /** Versions of Istio's kinds, the preferred first; their fields are the same. */
 const CONFIG_VERSIONS = ["v1", "v1beta1", "v1alpha3", "v1alpha1"];
 
@@ -49,7 +53,6 @@ const CONFIG_VERSIONS = ["v1", "v1beta1", "v1alpha3", "v1alpha1"];
  * delivered. Kinds whose definition doesn't exist yet are followed as soon as it does.
  */
 export async function startKubernetesSource(options: KubernetesSourceOptions): Promise<void> {
-  const plain = (resource: Resource<AnyObject>): Resource => ({ ...resource, type: undefined });
   const whole = [SERVICES, ENDPOINT_SLICES, NAMESPACES, INGRESSES, INGRESS_CLASSES];
   const synced = [
     ...whole.map((resource) => follow(plain(resource), {}, options)),
@@ -60,6 +63,28 @@ export async function startKubernetesSource(options: KubernetesSourceOptions): P
     followConfig(options),
   ];
   await Promise.all(synced);
+}
+
+/** The same for the workloads of a further cluster: its configuration is none of the mesh's. */
+export async function startRemoteSource(
+  options: KubernetesSourceOptions & { readonly cluster: string },
+): Promise<void> {
+  const { feed, cluster } = options;
+  const remote = {
+    ...options,
+    feed: { handle: (event: PlatformEvent) => feed.handle({ ...event, cluster }) },
+  };
+  await Promise.all([
+    ...[SERVICES, ENDPOINT_SLICES, NAMESPACES].map((resource) =>
+      follow(plain(resource), {}, remote),
+    ),
+    follow(plain(PODS), { transform: trimPod }, remote),
+    follow(plain(NODES), { transform: trimNode }, remote),
+  ]);
+}
+
+function plain(resource: Resource<AnyObject>): Resource {
+  return { ...resource, type: undefined };
 }
 
 /** Resolves when the first complete list has been delivered. */
@@ -85,7 +110,7 @@ async function followConfig(options: KubernetesSourceOptions): Promise<void> {
   });
   definitions.onChange((change) => {
     const { name } = change.object.metadata;
-    const resource = WATCHED_CONFIG.find((one) => `${one.plural}.${one.group}` === name);
+    const resource = CUSTOM_RESOURCES.find((one) => `${one.plural}.${one.group}` === name);
     if (resource === undefined) return;
     const version = change.kind === "deleted" ? undefined : servedVersion(change.object);
     const current = running.get(name);

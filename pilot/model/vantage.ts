@@ -2,10 +2,9 @@
 
 import type { NetworkGateways, Workload } from "./object.ts";
 import { lookup } from "./object-index.ts";
+import { NETWORK_LABEL, failoverLabelsOfMesh } from "./place.ts";
 import type { Proxy } from "./proxy.ts";
 import { ALL, type PushContext } from "./push-context.ts";
-
-const NETWORK_LABEL = "topology.istio.io/network";
 
 /** The further cluster that a proxy is in; empty for the one that configuration comes from. */
 export function clusterOf(context: PushContext, proxy: Proxy): string {
@@ -18,11 +17,15 @@ export function isIn(cluster: string, object: { readonly cluster?: string }): bo
 }
 
 /**
- * The network of a proxy: what it says, its label, or what is known of its workload. Nobody asks
- * as long as no network has a gateway.
+ * The network of a proxy: what it says, its label, or what is known of its workload; empty where
+ * nothing depends on it.
  */
 export function networkOf(context: PushContext, proxy: Proxy): string {
-  if (gatewaysBetweenNetworks(context).length === 0) return "";
+  const counts =
+    gatewaysBetweenNetworks(context).length > 0 ||
+    context.indexes.rulesByLabelName.lists.has(NETWORK_LABEL) ||
+    failoverLabelsOfMesh(context.mesh).includes(NETWORK_LABEL);
+  if (!counts) return "";
   const own = proxy.network === "" ? (proxy.labels[NETWORK_LABEL] ?? "") : proxy.network;
   return own === "" ? (workloadOf(context, proxy)?.network ?? "") : own;
 }

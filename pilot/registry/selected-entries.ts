@@ -9,6 +9,7 @@ import {
   type ServiceEntry,
   type Workload,
 } from "#pilot/model/object.ts";
+import { MadeObjects } from "./made-objects.ts";
 import { endpointOfWorkload, endpointsOfServiceEntry, resolvesNames } from "./service-entry.ts";
 import { type NetworkOf, hasPlainAddress } from "./workload-entry.ts";
 import { WorkloadPool } from "./workload-pool.ts";
@@ -18,6 +19,7 @@ export class SelectedEntries {
   readonly #pool = new WorkloadPool<ObjectKey>();
   readonly #entries = new Map<ObjectKey, ServiceEntry>();
   readonly #services = new Map<ObjectKey, Service>();
+  readonly #made = new MadeObjects();
   readonly #network: NetworkOf;
 
   constructor(network: NetworkOf) {
@@ -40,26 +42,24 @@ export class SelectedEntries {
     return entry === undefined ? [] : this.#endpointsOfEntry(entry);
   }
 
-  /** The endpoints that WorkloadEntries add to a Service. */
-  service(key: ObjectKey, service: Service | undefined, namespace: string): EndpointSet[] {
+  /** What WorkloadEntries add to a Service, and take away with it. */
+  service(key: ObjectKey, service: Service | undefined, namespace: string): Change[] {
     const labels = service?.selector ?? {};
     const selects = service?.resolution === "discovery" && Object.keys(labels).length > 0;
     const selection = { namespace, labels, admits: isOutsideOfCluster };
     this.#pool.select(key, selects ? selection : undefined, namespace);
     if (service === undefined || !selects) this.#services.delete(key);
     else this.#services.set(key, service);
-    return service === undefined ? [] : this.#endpointsOfService(service);
+    return this.#added(key);
   }
 
   /** What a changed workload means for those who have or had it. */
   workload(before: Workload | undefined, after: Workload | undefined): Change[] {
     return this.#pool.replace(before, after).flatMap((key) => {
       const entry = this.#entries.get(key);
-      if (entry !== undefined) return this.#endpointsOfEntry(entry).map(upsert);
-      const service = this.#services.get(key);
-      if (service === undefined) return [];
-      const sets = this.#endpointsOfService(service);
-      return sets.length > 0 ? sets.map(upsert) : [{ type: "delete", key: setKey(service) }];
+      return entry === undefined
+        ? this.#added(key)
+        : this.#endpointsOfEntry(entry).map((object): Change => ({ type: "upsert", object }));
     });
   }
 
@@ -67,28 +67,23 @@ export class SelectedEntries {
     return endpointsOfServiceEntry(entry, this.#pool.selected(entry.key), this.#network);
   }
 
-  #endpointsOfService(service: Service): EndpointSet[] {
-    const workloads = this.#pool.selected(service.key);
-    if (workloads.length === 0) return [];
-    return [
+  /** A set for a Service as long as it has selected something. */
+  #added(key: ObjectKey): Change[] {
+    const service = this.#services.get(key);
+    const workloads = service === undefined ? [] : this.#pool.selected(key);
+    if (service === undefined || workloads.length === 0) return this.#made.become(key, []);
+    const { namespace, name, host, source } = service;
+    return this.#made.become(key, [
       {
         kind: "EndpointSet",
-        key: setKey(service),
-        source: service.source,
-        host: service.host,
-        namespace: service.namespace,
+        key: objectKey("EndpointSet", namespace, `workloads/${name}`),
+        source,
+        host,
+        namespace,
         endpoints: workloads.map((workload) => endpointFor(service, workload)),
       },
-    ];
+    ]);
   }
-}
-
-function upsert(object: EndpointSet): Change {
-  return { type: "upsert", object };
-}
-
-function setKey(service: Service): ObjectKey {
-  return objectKey("EndpointSet", service.namespace, `workloads/${service.name}`);
 }
 
 /** Pods come by EndpointSlices; names and sockets are nothing that a Service can lead to. */
