@@ -25,6 +25,8 @@ export interface KeyedSource<N> {
 export class KeyedList<N extends object> {
   readonly #nameOf: (node: N) => string;
   readonly #pieces = new Map<string, Translated<readonly N[]>>();
+  /** Of the few pieces that have any. */
+  readonly #problems = new Map<string, readonly IrProblem[]>();
   #nodes: readonly N[] | undefined;
 
   constructor(nameOf: (node: N) => string) {
@@ -37,7 +39,7 @@ export class KeyedList<N extends object> {
   }
 
   problems(): IrProblem[] {
-    return byKey(this.#pieces).flatMap((piece) => piece.problems);
+    return byKey(this.#problems).flat();
   }
 
   /** Builds some pieces again, or all; nodes that equal their predecessors stay the same objects. */
@@ -52,6 +54,7 @@ export class KeyedList<N extends object> {
       const value = before === undefined ? made.value : this.#reuse(before.value, made.value);
       if (value.length === 0 && made.problems.length === 0) this.#pieces.delete(key);
       else this.#pieces.set(key, value === made.value ? made : { ...made, value });
+      noteProblems(this.#problems, key, made.problems);
       noteChanges(before?.value ?? NONE, value, { gone, fresh });
     }
     if (gone.length > 0 || fresh.length > 0) this.#nodes = undefined;
@@ -66,6 +69,16 @@ export class KeyedList<N extends object> {
       return old !== undefined && sameFields(old, node) ? old : node;
     });
   }
+}
+
+/** Keeps the problems of a key, if there are any. */
+export function noteProblems(
+  all: Map<string, readonly IrProblem[]>,
+  key: string,
+  problems: readonly IrProblem[],
+): void {
+  if (problems.length > 0) all.set(key, problems);
+  else all.delete(key);
 }
 
 /** The values of a map in the order of its keys. */

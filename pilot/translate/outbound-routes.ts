@@ -13,7 +13,7 @@ import { compareText } from "#pilot/model/object.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { sidecarOf } from "#pilot/model/visible.ts";
-import { byKey } from "./keyed-list.ts";
+import { byKey, noteProblems } from "./keyed-list.ts";
 import {
   type MutableRouteChanges,
   type PlacedHost,
@@ -31,6 +31,8 @@ import { type HostRoutes, type PortHost, portsOpenedBy, routesOfHost } from "./v
  */
 export class OutboundRoutes {
   readonly #byHost = new Map<string, HostRoutes>();
+  /** Of the few hosts that have any. */
+  readonly #problems = new Map<string, readonly IrProblem[]>();
   readonly #opened = new Map<string, readonly number[]>();
   /** How many hosts have a port opened. */
   readonly #openers = new Map<number, number>();
@@ -49,7 +51,7 @@ export class OutboundRoutes {
   }
 
   problems(): IrProblem[] {
-    return byKey(this.#byHost).flatMap((routes) => routes.problems);
+    return byKey(this.#problems).flat();
   }
 
   update(context: PushContext, scope: OutboundScope, extent: Extent): RouteChanges {
@@ -69,6 +71,7 @@ export class OutboundRoutes {
       const after = routesOfHost(context, scope, indexedHost(host), (port) =>
         this.#openers.has(port),
       );
+      noteProblems(this.#problems, host, after.problems);
       if (isEmpty(after)) this.#byHost.delete(host);
       else this.#byHost.set(host, after);
       for (const { port } of before?.shared ?? []) draft(port, host, undefined);
