@@ -1,6 +1,7 @@
 /** The `lateen` command. */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { InjectCommandOptions } from "./commands/inject.ts";
 import type { PilotOptions } from "./commands/pilot.ts";
 import type { ClusterOptions } from "./state.ts";
 import { completePath } from "./setup/tools.ts";
@@ -86,7 +87,32 @@ function buildProgram(finish: (code: number) => void): Command {
       const { runPilot } = await import("./commands/pilot.ts");
       await runPilot(options);
     });
+  addInject(program, finish);
   return program;
+}
+
+function addInject(program: Command, finish: (code: number) => void): void {
+  program
+    .command("inject")
+    .description("put sidecars into YAML before it is applied; what has no pods keeps its bytes")
+    .requiredOption("-f, --filename <file>", "the file; - is stdin")
+    .option("-o, --output <file>", "write there instead of stdout")
+    .option("-n, --namespace <namespace>", "of objects that name none", "default")
+    .option("-r, --revision <revision>", "revision of the mesh", undefined)
+    .option("--mesh-config-file <file>", "ConfigMap istio, or its mesh")
+    .option("--inject-config-file <file>", "ConfigMap istio-sidecar-injector, or its config")
+    .option("--values-file <file>", "values of istio-sidecar-injector")
+    .option("-v, --verbose", "tell of each object on stderr", false)
+    .action(async (options: InjectCommandOptions) => {
+      const { runInject } = await import("./commands/inject.ts");
+      finish(
+        await runInject(options, {
+          input: process.stdin,
+          print: (text) => process.stdout.write(text),
+          warn: (line) => console.error(line),
+        }),
+      );
+    });
 }
 
 async function main(): Promise<void> {

@@ -11,6 +11,8 @@ import { isPortFree } from "#cluster/localhost/port-free.ts";
 import { runLocalhost } from "#cluster/localhost/run.ts";
 import { runScheduler } from "#cluster/scheduler/run.ts";
 import { runIngressController } from "#ingress/controller/run.ts";
+import { DEFAULT_CONFIG } from "#sidecar-injector/inject/config.ts";
+import { followSettings } from "#sidecar-injector/webhook/injection-settings.ts";
 import { runWebhook } from "#sidecar-injector/webhook/run.ts";
 import { ensureSystemObjects } from "./system-objects.ts";
 
@@ -37,17 +39,30 @@ async function main(): Promise<void> {
   });
   // Until the injector answers, the API server would refuse pods of the mesh.
   const webhookListening = Promise.withResolvers<number>();
+  const injection = followSettings({
+    client,
+    base: { ...DEFAULT_CONFIG, clusterId: config.clusterName },
+    signal,
+  });
+  const { certFile, keyFile } = config.webhookServing;
   const rooms: Record<string, Promise<void>> = {
+    injection: injection.running,
     controllers: runControllers({ client, network: config.network, rootCa: caPem, signal }),
     scheduler: runScheduler({ client, signal }),
-    webhook: runWebhook({
-      port: config.webhookPort,
-      certFile: config.webhookServing.certFile,
-      keyFile: config.webhookServing.keyFile,
-      clusterName: config.clusterName,
-      signal,
-      onListening: webhookListening.resolve,
-    }),
+    webhook: (async () => {
+      const [cert, key] = await Promise.all([
+        readFile(certFile, "utf8"),
+        readFile(keyFile, "utf8"),
+      ]);
+      await injection.synced;
+      await runWebhook({
+        port: config.webhookPort,
+        serving: { cert, key },
+        settings: injection.current,
+        signal,
+        onListening: webhookListening.resolve,
+      });
+    })(),
     ingress: runIngressController({ client, signal }),
     localhost: runLocalhost({ client, dir: config.localhostDir, signal, isPortFree }),
     dnsRelay: runDnsRelay({

@@ -41,7 +41,7 @@ export async function ensureSystemObjects(
     applyObject(
       client,
       MUTATING_WEBHOOKS,
-      webhookManifest({ url: options.webhook.url, caPem: options.webhook.caPem }),
+      webhookManifest({ client: { url: options.webhook.url }, caPem: options.webhook.caPem }),
     ),
   ]);
 }

@@ -41,6 +41,17 @@ export const GATEWAY_DEPLOYMENT: Deployment = {
           {
             name: "istio-proxy",
             image: "auto",
+            resources: {
+              requests: { cpu: "10m", memory: "40Mi" },
+              limits: { cpu: "2", memory: "1Gi" },
+            },
+            securityContext: {
+              allowPrivilegeEscalation: false,
+              capabilities: { drop: ["ALL"] },
+              privileged: false,
+              readOnlyRootFilesystem: true,
+              runAsNonRoot: true,
+            },
             ports: [
               { name: "status-port", containerPort: 15_021, protocol: "TCP" },
               { name: "http2", containerPort: 8080, protocol: "TCP" },

@@ -4,7 +4,11 @@
  * kubelet from the container's environment.
  */
 
-import { type InjectorConfig, PORTS } from "./config.ts";
+import { type InjectorConfig, PORTS, type RootCa } from "./config.ts";
+import type { AppProbe } from "./probes.ts";
+import type { ScrapeConfig } from "./prometheus.ts";
+import type { ProxySettings } from "./settings.ts";
+import { statusListener } from "./status-listener.ts";
 
 /** Who the proxy is, as far as it is known when the pod is admitted. */
 export interface ProxyNode {
@@ -15,50 +19,63 @@ export interface ProxyNode {
   metadata: Readonly<Record<string, unknown>>;
 }
 
+/** The app, as its proxy must know it from the start. */
+export interface ProxiedApp {
+  probes: readonly AppProbe[];
+  scrape?: ScrapeConfig;
+}
+
 /** Where the container finds the certificate of the discovery server's authority. */
 export const ROOT_CA_DIR = "/var/run/secrets/istio";
 export const ROOT_CA_FILE = `${ROOT_CA_DIR}/root-cert.pem`;
+export const BOOTSTRAP_OVERRIDE_DIR = "/etc/istio/custom-bootstrap";
 
 const XDS = "xds-grpc";
 const ADMIN = "prometheus_stats";
 const TYPE = "type.googleapis.com/envoy";
 
 /**
- * The JSON text. Values of `node` are data: a `$(` in them is escaped, so that the kubelet expands
- * only what is written here. `discoveryAddress` is `host:port`.
+ * The JSON text. Values of the pod are data: a `$(` in them is escaped, so that the kubelet expands
+ * only what is written here.
  */
 export function bootstrapText(
   node: ProxyNode,
+  app: ProxiedApp,
+  settings: ProxySettings,
   config: InjectorConfig,
-  discoveryAddress: string,
 ): string {
+  const { adminPort, proxy } = settings;
+  const status =
+    settings.statusPort === 0
+      ? undefined
+      : statusListener({
+          // Data of the pod comes escaped; the address is the kubelet's to fill in.
+          ...escaped(app),
+          port: settings.statusPort,
+          appAddress: config.probeDestination === "localhost" ? "127.0.0.1" : "$(INSTANCE_IP)",
+          adminCluster: ADMIN,
+        });
   const bootstrap = {
-    node: {
-      id:
-        `${node.type}~$(INSTANCE_IP)~$(POD_NAME).$(POD_NAMESPACE)` +
-        `~$(POD_NAMESPACE).svc.${config.clusterDomain}`,
-      cluster: escapeExpansion(node.serviceCluster),
-      metadata: {
-        ...(JSON.parse(escapeExpansion(JSON.stringify(node.metadata))) as object),
-        NAMESPACE: "$(POD_NAMESPACE)",
-        INSTANCE_IPS: "$(INSTANCE_IP)",
-        SERVICE_ACCOUNT: "$(SERVICE_ACCOUNT)",
-        NODE_NAME: "$(NODE_NAME)",
-        CLUSTER_ID: config.clusterId,
-        MESH_ID: config.meshId,
-      },
-    },
-    admin: { address: address("127.0.0.1", PORTS.admin), profile_path: "/dev/null" },
+    node: nodeOf(node, config),
+    admin: { address: address("127.0.0.1", adminPort), profile_path: "/dev/null" },
     dynamic_resources: dynamicResources(),
     typed_dns_resolver_config: dnsResolver(),
     static_resources: {
       listeners: [
         httpListener("health", PORTS.health, { from: "/healthz/ready", to: "/ready" }),
         httpListener("stats", PORTS.stats, { from: "/stats/prometheus", to: "/stats/prometheus" }),
+        ...(status === undefined ? [] : [status.listener]),
       ],
-      clusters: [adminCluster(), discoveryCluster(config, discoveryAddress)],
+      clusters: [
+        adminCluster(adminPort),
+        discoveryCluster(config, settings.discoveryAddress),
+        ...(status?.clusters ?? []),
+      ],
     },
-    stats_config: { stats_tags: STATS_TAGS, use_all_default_tags: false },
+    stats_config: {
+      stats_tags: [...STATS_TAGS, ...proxy.extraStatTags.map(extraTag)],
+      use_all_default_tags: false,
+    },
     deferred_stat_options: { enable_deferred_creation_stats: true },
     layered_runtime: {
       layers: [
@@ -68,6 +85,7 @@ export function bootstrapText(
             // Patterns are bounded at admission; Envoy's own limit of 100 would refuse usual ones.
             "re2.max_program_size.error_level": 32_768,
             "re2.max_program_size.warn_level": 32_768,
+            ...escaped(proxy.runtimeValues),
           },
         },
         { name: "admin", admin_layer: {} },
@@ -84,8 +102,34 @@ export function bootstrapText(
         },
       ],
     },
+    ...(config.logAsJson && {
+      application_log_config: {
+        log_format: {
+          json_format: { level: "%l", time: "%Y-%m-%dT%T.%e%z", scope: "%n", msg: "%j" },
+        },
+      },
+    }),
   };
   return JSON.stringify(bootstrap);
+}
+
+function nodeOf(node: ProxyNode, config: InjectorConfig): object {
+  return {
+    id:
+      `${node.type}~$(INSTANCE_IP)~$(POD_NAME).$(POD_NAMESPACE)` +
+      `~$(POD_NAMESPACE).svc.${config.clusterDomain}`,
+    cluster: escapeExpansion(node.serviceCluster),
+    metadata: {
+      CLUSTER_ID: config.clusterId,
+      ...(config.network !== "" && { NETWORK: config.network }),
+      MESH_ID: config.meshId,
+      ...escaped(node.metadata),
+      NAMESPACE: "$(POD_NAMESPACE)",
+      INSTANCE_IPS: "$(INSTANCE_IP)",
+      SERVICE_ACCOUNT: "$(SERVICE_ACCOUNT)",
+      NODE_NAME: "$(NODE_NAME)",
+    },
+  };
 }
 
 /**
@@ -160,7 +204,7 @@ function discoveryCluster(config: InjectorConfig, discoveryAddress: string): obj
           alpn_protocols: ["h2"],
           tls_params: { tls_minimum_protocol_version: "TLSv1_2" },
           validation_context: {
-            trusted_ca: { filename: ROOT_CA_FILE },
+            trusted_ca: trustedCa(config.rootCa),
             match_typed_subject_alt_names: [
               { san_type: "DNS", matcher: { exact: config.discoveryName } },
             ],
@@ -175,14 +219,18 @@ function discoveryCluster(config: InjectorConfig, discoveryAddress: string): obj
   };
 }
 
-function adminCluster(): object {
+function trustedCa(rootCa: RootCa): object {
+  return rootCa.kind === "inline" ? { inline_string: rootCa.pem } : { filename: ROOT_CA_FILE };
+}
+
+function adminCluster(adminPort: number): object {
   return {
     name: ADMIN,
     type: "STATIC",
     connect_timeout: "0.25s",
     load_assignment: {
       cluster_name: ADMIN,
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: address("127.0.0.1", PORTS.admin) } }] }],
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: address("127.0.0.1", adminPort) } }] }],
     },
   };
 }
@@ -248,6 +296,16 @@ const STATS_TAGS = [
 
 function address(host: string, port: number): object {
   return { socket_address: { address: host, port_value: port } };
+}
+
+/** A tag that Telemetry or the app puts into a statistic's name, in Istio's form `name.=.value;.`. */
+function extraTag(name: string): object {
+  return { tag_name: name, regex: `(${name}\\.=\\.(.*?);\\.)` };
+}
+
+/** Texts at any depth. */
+function escaped<T>(value: T): T {
+  return JSON.parse(escapeExpansion(JSON.stringify(value))) as T;
 }
 
 /** The kubelet turns `$$(` into `$(` without looking further. */

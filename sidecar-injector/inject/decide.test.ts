@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { type Labels, type PodInput, decide } from "./decide.ts";
+import { DEFAULT_CONFIG, type InjectorConfig } from "./config.ts";
+import { decide } from "./decide.ts";
+import type { Labels, PodInput } from "./pod-input.ts";
 
 const APP = { containers: [{ name: "app", image: "app" }] };
 const ENABLED = { "istio-injection": "enabled" };
@@ -12,11 +14,13 @@ interface Case {
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
   spec?: PodInput["spec"];
+  config?: Partial<InjectorConfig>;
   expected: boolean;
 }
 
 const INJECT = "sidecar.istio.io/inject";
-const PROXY = { containers: [{ name: "istio-proxy", image: "envoy" }] };
+const APP_LABEL = { app: "batch" };
+const SELECTOR = [{ matchLabels: APP_LABEL }];
 const AUTO = { containers: [{ name: "istio-proxy", image: "auto" }] };
 const STATUS = { "sidecar.istio.io/status": "{}" };
 
@@ -67,27 +71,66 @@ const CASES: Case[] = [
     expected: false,
   },
   {
-    name: "injected before",
-    namespaceLabels: ENABLED,
-    annotations: STATUS,
-    spec: PROXY,
-    expected: false,
-  },
-  {
     name: "a status copied from another pod",
     namespaceLabels: ENABLED,
     annotations: STATUS,
     expected: true,
   },
+  { name: "a word that is no answer", labels: { [INJECT]: "yes" }, expected: true },
+  {
+    name: "a tag of our revision",
+    namespaceLabels: { "istio.io/rev": "prod" },
+    config: { tags: ["prod"] },
+    expected: true,
+  },
+  { name: "the policy is disabled", config: { policy: "disabled" }, expected: false },
+  {
+    name: "the policy is disabled, but the pod asks",
+    labels: { [INJECT]: "true" },
+    config: { policy: "disabled" },
+    expected: true,
+  },
+  {
+    name: "an old annotation asks against the policy",
+    annotations: { [INJECT]: "true" },
+    config: { policy: "disabled" },
+    expected: true,
+  },
+  {
+    name: "neverInjectSelector",
+    labels: APP_LABEL,
+    config: { neverInject: SELECTOR },
+    expected: false,
+  },
+  {
+    name: "the pod's label over neverInjectSelector",
+    labels: { ...APP_LABEL, [INJECT]: "true" },
+    config: { neverInject: SELECTOR },
+    expected: true,
+  },
+  {
+    name: "alwaysInjectSelector over the policy",
+    labels: APP_LABEL,
+    config: { alwaysInject: SELECTOR, policy: "disabled" },
+    expected: true,
+  },
+  {
+    name: "never over always",
+    labels: APP_LABEL,
+    config: { neverInject: SELECTOR, alwaysInject: SELECTOR },
+    expected: false,
+  },
+  { name: "an empty selector selects nothing", config: { neverInject: [{}] }, expected: true },
   { name: "a placeholder of the proxy", namespaceLabels: ENABLED, spec: AUTO, expected: true },
 ];
 
 describe("decide", () => {
   test.each(CASES)("$name: $expected", ({ namespace = "default", expected, ...input }) => {
+    const config = { ...DEFAULT_CONFIG, ...input.config };
     const { labels, annotations, spec = APP, namespaceLabels } = input;
     const decision = decide(
       { metadata: { labels, annotations }, spec },
-      { namespace, namespaceLabels, revision: "default" },
+      { namespace, namespaceLabels, config },
     );
     expect(decision.inject).toBe(expected);
     expect(decision.reason).not.toBe("");

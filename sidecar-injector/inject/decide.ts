@@ -1,12 +1,8 @@
-/** Whether a pod gets a sidecar: Istio's rules for namespace, label and annotation. */
+/** Whether a pod gets a sidecar: Istio's rules for namespace, label, annotation and policy. */
 
-import type { Pod } from "#cluster/api/generated/core-v1.ts";
-import type { PartialMeta } from "#cluster/api/meta.ts";
-
-export type Labels = Readonly<Record<string, string>>;
-
-/** A pod as an admission request or a template carries it. */
-export type PodInput = Omit<Pod, "metadata"> & { metadata?: PartialMeta };
+import { matchesLabelSelector } from "#cluster/api/selector.ts";
+import type { InjectorConfig } from "./config.ts";
+import { type Labels, type PodInput, own } from "./pod-input.ts";
 
 export interface Decision {
   inject: boolean;
@@ -18,7 +14,7 @@ export interface DecisionInput {
   namespace: string;
   /** Labels of the namespace; absent when the webhook's selectors have already looked at them. */
   namespaceLabels?: Labels;
-  revision: string;
+  config: Pick<InjectorConfig, "revision" | "tags" | "policy" | "neverInject" | "alwaysInject">;
 }
 
 /** Namespaces of the cluster's own workloads. */
@@ -26,6 +22,7 @@ export const SYSTEM_NAMESPACES: readonly string[] = [
   "kube-system",
   "kube-public",
   "kube-node-lease",
+  "local-path-storage",
 ];
 
 export const INJECT = "sidecar.istio.io/inject";
@@ -35,54 +32,59 @@ export const NAMESPACE_SWITCH = "istio-injection";
 
 /**
  * In Istio's order: what can't be injected, then the namespace's switch, then the pod's own wish
- * (its label, or the older annotation where the namespace doesn't say no).
+ * (its label, or the older annotation where the namespace doesn't say no), then the administrator's
+ * selectors and policy.
  */
 export function decide(pod: PodInput, input: DecisionInput): Decision {
   const annotations = pod.metadata?.annotations ?? {};
   const labels = pod.metadata?.labels ?? {};
+  const { neverInject, alwaysInject, policy } = input.config;
   if (SYSTEM_NAMESPACES.includes(input.namespace)) {
     return no(`namespace ${input.namespace} belongs to the cluster`);
   }
   if (pod.spec?.hostNetwork === true) return no("the pod uses the host's network");
-  if (own(annotations, STATUS) !== undefined && hasProxy(pod)) return no("already injected");
 
   const label = wish(own(labels, INJECT));
   if (label === "no") return no(`label ${INJECT} says no`);
   const fromNamespace = namespaceWish(input, labels);
   if (fromNamespace === "no") return no("the namespace says no");
   if (label === "yes") return yes(`label ${INJECT} says yes`);
-  if (wish(own(annotations, INJECT)) === "no") return no(`annotation ${INJECT} says no`);
-  if (fromNamespace === "yes") return yes("the namespace says yes");
-  return no("neither the namespace nor the pod asks for it");
+  const annotation = wish(own(annotations, INJECT));
+  if (annotation === "no") return no(`annotation ${INJECT} says no`);
+  if (fromNamespace !== "yes") return no("neither the namespace nor the pod asks for it");
+  if (annotation === "yes") return yes(`annotation ${INJECT} says yes`);
+  const matches = (selectors: InjectorConfig["neverInject"]): boolean =>
+    selectors.some((one) => !isEmpty(one) && matchesLabelSelector(one, labels));
+  if (matches(neverInject)) return no("neverInjectSelector matches the pod");
+  if (matches(alwaysInject)) return yes("alwaysInjectSelector matches the pod");
+  if (policy === "disabled") return no("the injection policy is disabled");
+  return yes("the namespace says yes");
 }
 
 type Wish = "yes" | "no" | "unsaid";
 
-function namespaceWish(input: DecisionInput, podLabels: Labels): Wish {
+function namespaceWish({ namespaceLabels, config }: DecisionInput, podLabels: Labels): Wish {
   // The webhook's selectors have matched, so the namespace agrees.
-  if (input.namespaceLabels === undefined) return "yes";
-  const direct = own(input.namespaceLabels, NAMESPACE_SWITCH);
+  if (namespaceLabels === undefined) return "yes";
+  const direct = own(namespaceLabels, NAMESPACE_SWITCH);
   if (direct === "enabled") return "yes";
   if (direct === "disabled") return "no";
-  const revision = own(input.namespaceLabels, REVISION) ?? own(podLabels, REVISION);
+  const revision = own(namespaceLabels, REVISION) ?? own(podLabels, REVISION);
   if (revision === undefined) return "unsaid";
-  return revision === input.revision ? "yes" : "no";
+  return revision === config.revision || config.tags.includes(revision) ? "yes" : "no";
 }
 
+/** As in Istio, any other word is as if nothing had been said. */
 function wish(value: string | undefined): Wish {
-  if (value === undefined || value === "") return "unsaid";
-  return ["true", "yes", "y", "on"].includes(value.toLowerCase()) ? "yes" : "no";
+  if (value === "true") return "yes";
+  return value === "false" ? "no" : "unsaid";
 }
 
-/** A container of this name with image `auto` is a request, not a proxy. */
-function hasProxy(pod: PodInput): boolean {
-  const all = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
-  return all.some(({ name, image }) => name === "istio-proxy" && image !== "auto");
-}
-
-/** Reads a key of an untrusted map. */
-export function own(map: Labels, key: string): string | undefined {
-  return Object.hasOwn(map, key) ? map[key] : undefined;
+function isEmpty(selector: InjectorConfig["neverInject"][number]): boolean {
+  return (
+    Object.keys(selector.matchLabels ?? {}).length === 0 &&
+    (selector.matchExpressions ?? []).length === 0
+  );
 }
 
 function yes(reason: string): Decision {

@@ -58,7 +58,7 @@ function connect(from: string, uid: number, to: string, port: number, source = "
       ip("-n", namespace, "link", "set", "eth0", "up");
     }
     const annotations = { "traffic.sidecar.istio.io/excludeOutboundPorts": "25" };
-    const read = readSettings(annotations, DEFAULT_CONFIG);
+    const read = readSettings({ annotations, config: DEFAULT_CONFIG, gateway: false });
     if (!read.ok) throw new Error("wrong annotations");
     const ruleset = redirectRuleset(read.settings.redirect);
     // Twice, as when the init container is started again.

@@ -31,13 +31,15 @@ export function redirectRuleset(settings: RedirectSettings): string {
 
 function outboundRules(settings: RedirectSettings): string[] {
   const to = `redirect to :${PORTS.outbound}`;
+  const uid = settings.proxyUid;
   return [
     "meta l4proto != tcp accept",
+    ...interfaceRules("oifname", settings.excludeInterfaces),
     `ip saddr ${PASSTHROUGH_SOURCE} oifname "lo" accept`,
     // The app called its own service: Envoy dials the pod's address, which must enter as inbound.
-    `oifname "lo" ip daddr != 127.0.0.1 meta skuid ${PROXY_UID} tcp dport != ${PORTS.tunnel} ` +
+    `oifname "lo" ip daddr != 127.0.0.1 meta skuid ${uid} tcp dport != ${PORTS.tunnel} ` +
       `redirect to :${PORTS.inbound}`,
-    `meta skuid ${PROXY_UID} accept`,
+    `meta skuid ${uid} accept`,
     `meta skgid ${PROXY_UID} accept`,
     "ip daddr 127.0.0.0/8 accept",
     `oifname "lo" accept`,
@@ -55,10 +57,27 @@ function inboundRules(settings: RedirectSettings): string[] {
   const excludes = includes === "all" ? settings.excludeInboundPorts : [];
   return [
     "meta l4proto != tcp accept",
+    ...interfaceRules("iifname", settings.excludeInterfaces),
+    ...settings.virtualInterfaces.flatMap((name) => virtualInterfaceRules(name, settings)),
     `tcp dport ${PORTS.tunnel} accept`,
     ...portRule(excludes, "accept"),
     ...portRule(includes, `fib daddr type local meta l4proto tcp ${to}`),
   ];
+}
+
+function interfaceRules(which: "iifname" | "oifname", names: readonly string[]): string[] {
+  return names.map((name) => `${which} "${name}" accept`);
+}
+
+/** What a virtual machine in the pod sends arrives here, and is the pod's outgoing traffic. */
+function virtualInterfaceRules(name: string, settings: RedirectSettings): string[] {
+  const to = `redirect to :${PORTS.outbound}`;
+  const rules = [
+    ...cidrRule(settings.excludeOutboundCidrs, "accept"),
+    ...cidrRule(settings.includeOutboundCidrs, to),
+    "accept",
+  ];
+  return rules.map((rule) => `iifname "${name}" ${rule}`);
 }
 
 function portRule(ports: PortSet, verdict: string): string[] {
@@ -71,11 +90,10 @@ function portRule(ports: PortSet, verdict: string): string[] {
 function cidrRule(cidrs: CidrSet, verdict: string): string[] {
   if (cidrs === "all") return [verdictForAll(verdict)];
   // A rule each: intervals of one set may not overlap.
-  return [...new Set(cidrs)].map((cidr) =>
-    verdict.startsWith("redirect")
-      ? `ip daddr ${cidr} meta l4proto tcp ${verdict}`
-      : `ip daddr ${cidr} ${verdict}`,
-  );
+  return [...new Set(cidrs)].map((cidr) => {
+    const family = cidr.includes(":") ? "ip6" : "ip";
+    return `${family} daddr ${cidr} ${verdictForAll(verdict)}`;
+  });
 }
 
 /** nft maps a port only after it knows that the protocol has ports. */

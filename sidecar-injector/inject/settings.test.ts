@@ -2,14 +2,14 @@ import { describe, expect, test } from "@jest/globals";
 import { DEFAULT_CONFIG } from "./config.ts";
 import { readSettings } from "./settings.ts";
 
-function read(annotations: Record<string, string>) {
-  const result = readSettings(annotations, DEFAULT_CONFIG);
+function read(annotations: Record<string, string>, gateway = false) {
+  const result = readSettings({ annotations, config: DEFAULT_CONFIG, gateway });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   return result.settings;
 }
 
 function problemsOf(annotations: Record<string, string>): [string, string][] {
-  const result = readSettings(annotations, DEFAULT_CONFIG);
+  const result = readSettings({ annotations, config: DEFAULT_CONFIG, gateway: false });
   return result.ok ? [] : result.problems.map(({ path, message }) => [path, message]);
 }
 
@@ -23,6 +23,9 @@ describe("readSettings", () => {
       excludeOutboundPorts: [],
       includeOutboundCidrs: "all",
       excludeOutboundCidrs: [],
+      excludeInterfaces: [],
+      virtualInterfaces: [],
+      proxyUid: 1337,
     });
     expect(settings.native).toBe(true);
     expect(settings.resources).toEqual(DEFAULT_CONFIG.resources);
@@ -62,7 +65,7 @@ describe("readSettings", () => {
   });
 
   test("the gateway template has no redirect and more threads", () => {
-    const settings = read({ "inject.istio.io/templates": "gateway" });
+    const settings = read({}, true);
     expect([settings.interception, settings.native, settings.concurrency]).toEqual([
       "NONE",
       false,

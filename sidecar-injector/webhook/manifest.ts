@@ -3,6 +3,7 @@
 import type {
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  WebhookClientConfig,
 } from "#cluster/api/generated/admissionregistration-v1.ts";
 import type { LabelSelector, LabelSelectorRequirement } from "#cluster/api/meta.ts";
 import {
@@ -13,11 +14,16 @@ import {
 } from "#sidecar-injector/inject/decide.ts";
 
 export interface ManifestOptions {
-  /** Where the API server reaches the injector, for example `https://127.0.0.1:15017/inject`. */
-  url: string;
-  /** Certificate authority of the injector's certificate, PEM. */
-  caPem: string;
+  /** Where the API server reaches the injector: `{url: "https://127.0.0.1:15017/inject"}`, a Service. */
+  client: Pick<WebhookClientConfig, "url" | "service">;
+  /** Certificate authority of the injector's certificate, PEM; absent where the injector adds it. */
+  caPem?: string;
   revision?: string;
+  /** Default: `istio-sidecar-injector`. */
+  name?: string;
+  /** Namespace of the mesh itself; its pods are asked about only if they ask. */
+  meshNamespace?: string;
+  labels?: Record<string, string>;
 }
 
 /**
@@ -35,8 +41,10 @@ export function manifest(options: ManifestOptions): MutatingWebhookConfiguration
   ): MutatingWebhook => ({
     name: `${name}.sidecar-injector.istio.io`,
     clientConfig: {
-      url: options.url,
-      caBundle: Buffer.from(options.caPem, "utf8").toString("base64"),
+      ...options.client,
+      ...(options.caPem !== undefined && {
+        caBundle: Buffer.from(options.caPem, "utf8").toString("base64"),
+      }),
     },
     rules: [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }],
     namespaceSelector: selector([...namespace, notIn(NAME, SYSTEM_NAMESPACES)]),
@@ -49,17 +57,25 @@ export function manifest(options: ManifestOptions): MutatingWebhookConfiguration
     admissionReviewVersions: ["v1"],
   });
   const noSwitch = absent(NAMESPACE_SWITCH);
-  const mesh = notIn(NAME, ["istio-system"]);
+  const mesh = notIn(NAME, [options.meshNamespace ?? "istio-system"]);
   const allowed = notIn(INJECT, ["false"]);
   return {
     apiVersion: "admissionregistration.k8s.io/v1",
     kind: "MutatingWebhookConfiguration",
-    metadata: { name: "istio-sidecar-injector", labels: { app: "sidecar-injector" } },
+    metadata: {
+      name: options.name ?? "istio-sidecar-injector",
+      labels: { app: "sidecar-injector", "istio.io/rev": revision, ...options.labels },
+    },
     webhooks: [
       webhook("rev.namespace", [is(REVISION, revision), noSwitch, mesh], [allowed]),
       webhook("rev.object", [absent(REVISION), noSwitch], [allowed, is(REVISION, revision)]),
-      webhook("namespace", [is(NAMESPACE_SWITCH, "enabled"), mesh], [allowed]),
-      webhook("object", [noSwitch, absent(REVISION)], [is(INJECT, "true"), absent(REVISION)]),
+      // Whoever names no revision means the default one.
+      ...(revision === "default"
+        ? [
+            webhook("namespace", [is(NAMESPACE_SWITCH, "enabled"), mesh], [allowed]),
+            webhook("object", [noSwitch, absent(REVISION)], [is(INJECT, "true"), absent(REVISION)]),
+          ]
+        : []),
     ],
   };
 }

@@ -2,17 +2,47 @@
 
 import type { AdmissionResponse, AdmissionReview } from "#cluster/api/generated/admission-v1.ts";
 import type { Status } from "#cluster/api/status-error.ts";
-import type { InjectorConfig } from "#sidecar-injector/inject/config.ts";
-import type { PodInput } from "#sidecar-injector/inject/decide.ts";
+import type { PodInput } from "#sidecar-injector/inject/pod-input.ts";
 import { type Injection, inject } from "#sidecar-injector/inject/inject.ts";
+import type { InjectionSettings } from "./injection-settings.ts";
+
+/** What the request's URL says, as Istio's webhooks for several clusters have it. */
+export interface ReviewTarget {
+  cluster?: string;
+  network?: string;
+}
 
 export type ReviewResult =
   | { ok: true; review: AdmissionReview; log: string }
   /** No AdmissionReview v1 of a pod: the HTTP answer is 400 with this message. */
   | { ok: false; message: string };
 
+/** `/inject`, `/inject/cluster/CLUSTER/net/NETWORK`; undefined for every other path. */
+export function reviewTarget(path: string): ReviewTarget | undefined {
+  const [, root, ...parts] = path.split("/");
+  if (root !== "inject" || parts.length % 2 === 1) return undefined;
+  const target: ReviewTarget = {};
+  for (let at = 0; at < parts.length; at += 2) {
+    const value = decode(parts[at + 1] ?? "");
+    if (value === undefined) return undefined;
+    if (parts[at] === "cluster") target.cluster = value;
+    else if (parts[at] === "net") target.network = value;
+    else return undefined;
+  }
+  return target;
+}
+
+/** A name of a cluster or network, of which labels are made. */
+function decode(text: string): string | undefined {
+  return /^[a-zA-Z0-9](?:[-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$/.test(text) ? text : undefined;
+}
+
 /** Answers one review. A refusal carries a Status that names every wrong field. */
-export function answerReview(body: unknown, config: InjectorConfig): ReviewResult {
+export function answerReview(
+  body: unknown,
+  settings: InjectionSettings,
+  target: ReviewTarget = {},
+): ReviewResult {
   if (!isRecord(body) || body.apiVersion !== "admission.k8s.io/v1") {
     return { ok: false, message: "the body must be an admission.k8s.io/v1 AdmissionReview" };
   }
@@ -23,7 +53,13 @@ export function answerReview(body: unknown, config: InjectorConfig): ReviewResul
   const { uid, object, namespace } = request;
   if (!isPod(object)) return { ok: false, message: "request.object must be a Pod with containers" };
   const at = typeof namespace === "string" ? namespace : (object.metadata?.namespace ?? "default");
-  const result = inject(object, { namespace: at, config });
+  const { cluster, network } = target;
+  const result = inject(object, {
+    namespace: at,
+    config: { ...settings.config, ...(cluster !== undefined && { clusterId: cluster }) },
+    proxyConfigs: settings.proxyConfigs(at, object.metadata?.labels ?? {}),
+    ...(network !== undefined && { network }),
+  });
   const name = object.metadata?.name ?? `${object.metadata?.generateName ?? ""}*`;
   return {
     ok: true,
@@ -41,6 +77,8 @@ function responseOf(result: Injection): AdmissionResponse {
   if (result.kind === "refused") return { allowed: false, status: refusal(result.problems) };
   return {
     allowed: true,
+    // kubectl shows them to whoever creates the pod.
+    ...(result.warnings.length > 0 && { warnings: result.warnings }),
     patchType: "JSONPatch",
     patch: Buffer.from(JSON.stringify(result.patch), "utf8").toString("base64"),
   };

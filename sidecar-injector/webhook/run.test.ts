@@ -1,34 +1,26 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { request } from "node:https";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { makeTestCertificate } from "#cluster/client/testing/test-certificate.ts";
 import { matchesLabelSelector } from "#cluster/api/selector.ts";
+import { DEFAULT_CONFIG } from "#sidecar-injector/inject/config.ts";
 import { manifest } from "./manifest.ts";
-import { runWebhook } from "./run.ts";
+import { fixedSettings, runWebhook } from "./run.ts";
 
 describe("runWebhook", () => {
   const abort = new AbortController();
   const lines: string[] = [];
-  let dir: string;
   let port: number;
   let ca: string;
   let running: Promise<void>;
 
   beforeAll(async () => {
-    dir = await mkdtemp(path.join(tmpdir(), "lateen-webhook-"));
     const certificate = await makeTestCertificate();
     ca = certificate.cert;
-    const certFile = path.join(dir, "cert.pem");
-    const keyFile = path.join(dir, "key.pem");
-    await Promise.all([writeFile(certFile, certificate.cert), writeFile(keyFile, certificate.key)]);
     port = await new Promise<number>((resolve, reject) => {
       running = runWebhook({
         port: 0,
-        certFile,
-        keyFile,
-        clusterName: "demo",
+        serving: certificate,
+        settings: () => fixedSettings({ ...DEFAULT_CONFIG, clusterId: "demo" }),
         signal: abort.signal,
         onListening: resolve,
         log: (line) => lines.push(line),
@@ -40,12 +32,14 @@ describe("runWebhook", () => {
   afterAll(async () => {
     abort.abort();
     await running;
-    await rm(dir, { recursive: true });
   });
 
-  async function post(body: unknown): Promise<{ code: number; body: string }> {
+  async function post(
+    body: unknown,
+    where = "/inject?timeout=10s",
+  ): Promise<{ code: number; body: string }> {
     return new Promise((resolve, reject) => {
-      const options = { host: "127.0.0.1", port, ca, method: "POST", path: "/inject?timeout=10s" };
+      const options = { host: "127.0.0.1", port, ca, method: "POST", path: where };
       const call = request(options, (response) => {
         let text = "";
         response.setEncoding("utf8").on("data", (part: string) => (text += part));
@@ -95,6 +89,21 @@ describe("runWebhook", () => {
     });
   });
 
+  test("the URL names cluster and network, as Istio's does", async () => {
+    const { body } = await post(review(pod), "/inject/cluster/east/net/one");
+    const { response } = JSON.parse(body) as { response: { patch: string } };
+    const patch = Buffer.from(response.patch, "base64").toString("utf8");
+    expect(patch).toContain('CLUSTER_ID\\":\\"east');
+    expect(patch).toContain('"topology.istio.io/network":"one"');
+    expect((await post(review(pod), "/inject/cluster/..%2F")).code).toBe(404);
+  });
+
+  test("what has no effect is a warning", async () => {
+    const metadata = { name: "hello", annotations: { "sidecar.istio.io/agentLogLevel": "debug" } };
+    const { body } = await post(review({ ...pod, metadata }));
+    expect(body).toContain("agentLogLevel has no effect");
+  });
+
   test.each([
     ["no JSON", "{"],
     ["no review", {}],
@@ -110,7 +119,10 @@ describe("runWebhook", () => {
 });
 
 describe("manifest", () => {
-  const { webhooks = [] } = manifest({ url: "https://127.0.0.1:1/inject", caPem: "PEM" });
+  const { webhooks = [] } = manifest({
+    client: { url: "https://127.0.0.1:1/inject" },
+    caPem: "PEM",
+  });
 
   function asked(namespace: Record<string, string>, pod: Record<string, string>): number {
     return webhooks.filter(

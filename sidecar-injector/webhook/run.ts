@@ -1,22 +1,23 @@
 /** The injector as an HTTPS server for the API server's admission. */
 
-import { readFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { type Log, stderrLog } from "#cluster/client/log.ts";
 import { DEFAULT_CONFIG, type InjectorConfig } from "#sidecar-injector/inject/config.ts";
-import { answerReview } from "./review.ts";
+import type { InjectionSettings } from "./injection-settings.ts";
+import { answerReview, reviewTarget } from "./review.ts";
 
 export interface WebhookOptions {
-  /** On 127.0.0.1; 0 takes a free one. */
+  /** Default: 127.0.0.1. */
+  address?: string;
+  /** 0 takes a free one. */
   port: number;
-  certFile: string;
-  keyFile: string;
+  /** PEM. */
+  serving: { cert: string; key: string };
   signal: AbortSignal;
-  /** CLUSTER_ID of the proxies; Istio's `Kubernetes` when absent. */
-  clusterName?: string;
-  config?: InjectorConfig;
+  /** Asked at each review; default: what is built in. */
+  settings?: () => InjectionSettings;
   /** Called once connections are accepted. */
   onListening?: (port: number) => void;
   /** A line a decision. */
@@ -31,15 +32,12 @@ const LAST_REQUESTS_MS = 1_000;
 
 /** Serves `POST /inject` and `GET /ready` until the signal aborts, then ends open requests. */
 export async function runWebhook(options: WebhookOptions): Promise<void> {
-  const { signal, log = stderrLog } = options;
-  const base = options.config ?? DEFAULT_CONFIG;
-  const config = { ...base, clusterId: options.clusterName ?? base.clusterId };
-  const [cert, key] = await Promise.all([readFile(options.certFile), readFile(options.keyFile)]);
+  const { signal, log = stderrLog, settings = () => fixedSettings(DEFAULT_CONFIG) } = options;
   if (signal.aborted) return;
   const server = createServer(
-    { cert, key, minVersion: "TLSv1.2", requestTimeout: REQUEST_TIMEOUT_MS },
+    { ...options.serving, minVersion: "TLSv1.2", requestTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {
-      answer(request, response, config, log).catch((error: unknown) => {
+      answer(request, response, settings, log).catch((error: unknown) => {
         log(`injector: ${error instanceof Error ? error.message : String(error)}`);
         send(response, 500, "text/plain", "the injector failed\n");
       });
@@ -54,26 +52,32 @@ export async function runWebhook(options: WebhookOptions): Promise<void> {
       setTimeout(() => server.closeAllConnections(), LAST_REQUESTS_MS).unref();
     };
     signal.addEventListener("abort", stop, { once: true });
-    server.listen(options.port, "127.0.0.1", () => {
+    server.listen(options.port, options.address ?? "127.0.0.1", () => {
       options.onListening?.((server.address() as AddressInfo).port);
     });
   });
 }
 
+/** Without a cluster to look into. */
+export function fixedSettings(config: InjectorConfig): InjectionSettings {
+  return { config, proxyConfigs: () => ({ general: [], workload: [] }) };
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  config: InjectorConfig,
+  settings: () => InjectionSettings,
   log: Log,
 ): Promise<void> {
-  const path = (request.url ?? "/").split("?", 1)[0];
+  const [path = "/"] = (request.url ?? "/").split("?", 1);
   if (request.method === "GET" && path === "/ready") return send(response, 200, "text/plain", "ok");
-  if (request.method !== "POST" || path !== "/inject") {
+  const target = request.method === "POST" ? reviewTarget(path) : undefined;
+  if (target === undefined) {
     return send(response, 404, "text/plain", "POST an AdmissionReview to /inject\n");
   }
   const body = await readBody(request);
   if (body === undefined) return send(response, 413, "text/plain", "the review is too large\n");
-  const result = answerReview(parseJson(body), config);
+  const result = answerReview(parseJson(body), settings(), target);
   if (!result.ok) return send(response, 400, "text/plain", `${result.message}\n`);
   log(result.log);
   return send(response, 200, "application/json", JSON.stringify(result.review));
