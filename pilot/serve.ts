@@ -12,13 +12,10 @@ import { findUnknown } from "#cluster/apiserver/schema/prune.ts";
 import { validate } from "#cluster/apiserver/schema/validate.ts";
 import { INGRESSES } from "#cluster/api/resources.ts";
 import type { PkiFiles } from "#cluster/api/process-config.ts";
-import type { KubeClient } from "#cluster/client/client.ts";
-import { createClient } from "#cluster/client/http-client.ts";
 import { keepProcess } from "#cluster/client/keep-process.ts";
-import { inClusterConfig, loadKubeconfig } from "#cluster/client/kubeconfig.ts";
 import { loadCrds } from "#crds/load.ts";
 import { startDirectorySource } from "#pilot/config/directory-source.ts";
-import { startKubernetesSource } from "#pilot/config/kubernetes-source.ts";
+import { type MeshSource, startMeshSource } from "#pilot/config/mesh-source.ts";
 import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import type { ObjectCheck } from "#pilot/config/yaml-file.ts";
 import { startDebugServer } from "#pilot/debug/http-server.ts";
@@ -26,9 +23,14 @@ import { Metrics } from "#pilot/debug/metrics.ts";
 import type { DebugSources } from "#pilot/debug/page.ts";
 import { debugQuestions } from "#pilot/debug/questions.ts";
 import { keyOfChange } from "#pilot/model/change.ts";
+import type { IrProblem } from "#pilot/ir/scope-ir.ts";
+import type { ObjectKey } from "#pilot/model/name.ts";
+import type { ModelObject } from "#pilot/model/object.ts";
 import { objectOf } from "#pilot/model/push-context.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
+import { UNSUPPORTED_CONFIG } from "#pilot/registry/unsupported.ts";
+import { ObjectStatuses } from "#pilot/status/object-statuses.ts";
 import { problemEvents } from "#pilot/status/problem-events.ts";
 import { ProblemReporter, textOf } from "#pilot/status/problem-reporter.ts";
 import type { ReportedProblem } from "#pilot/status/problem-reporter.ts";
@@ -70,9 +72,10 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   const metrics = new Metrics();
   const pusher = new Pusher({
     log,
+    onTell: (changes, reached, since) => statuses.told(changes, reached, since),
     onPush: (report) => {
       metrics.pushed(report);
-      reporter.noteChange();
+      noteChange();
     },
   });
   const feed = new ObjectFeed({
@@ -82,16 +85,35 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     },
     log,
     clusterDomain: options.clusterDomain ?? "cluster.local",
+    observe: (event) => {
+      if (event.cluster === undefined) statuses.observe(event);
+    },
   });
+  const ownProblems = (): IrProblem[] => [...feed.problems(), ...pusher.problems()];
+  const statuses = new ObjectStatuses({
+    resources: [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG],
+    connections: () => pusher.connections,
+    servedGeneration: (key) => generationOf(objectOf(pusher.context, key as ObjectKey)),
+    problems: ownProblems,
+    refusals: () => rejections.list(),
+  });
+  const noteChange = (): void => {
+    reporter.noteChange();
+    statuses.noteChange();
+  };
+  let farProblems = (): readonly ReportedProblem[] => [];
   const sinks = [(problem: ReportedProblem) => log(textOf(problem))];
   const reporter = new ProblemReporter({
-    current: () => [...feed.problems(), ...pusher.problems(), ...rejections.problems()],
+    current: () => [...ownProblems(), ...farProblems(), ...rejections.problems()],
     tell: (problem) => sinks.forEach((sink) => sink(problem)),
   });
   // Sources may run before anything is served; streams see the world only when it is whole.
-  const client = await startSources(options, { feed, log, signal });
+  const onChange = (): void => reporter.noteChange();
+  const source = await startSources(options, { feed, log, signal, onChange });
+  const client = source?.client;
+  farProblems = () => source?.problems() ?? [];
   if (client !== undefined) {
-    const resources = [...WATCHED_CONFIG, INGRESSES];
+    const resources = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG, INGRESSES];
     const toEvent = problemEvents({ client, resources, log, signal });
     sinks.push((problem) => void toEvent(problem));
   }
@@ -100,16 +122,19 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   const events: StreamEvents = {
     sent: (type, bytes) => metrics.sent(type, bytes),
     acknowledged: (answer) => metrics.acknowledged(answer),
-    converged: (view, afterMs) => metrics.converged(view, afterMs),
+    converged(view, afterMs) {
+      metrics.converged(view, afterMs);
+      statuses.converged(view);
+    },
     rejected(rejection) {
       metrics.rejected(rejection);
       rejections.add(rejection);
       log(describeRejection(rejection));
-      reporter.noteChange();
+      noteChange();
     },
     recovered(rejection) {
       rejections.remove(rejection);
-      reporter.noteChange();
+      noteChange();
     },
   };
   reporter.noteChange();
@@ -119,6 +144,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     streams: () => server.streams(),
     rejections: () => rejections.list(),
     objectProblems: () => feed.problems(),
+    statuses: () => statuses.list(),
     isReady: () => !signal.aborted,
     version: VERSION,
   };
@@ -137,6 +163,9 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     options.http === undefined
       ? undefined
       : await startDebugServer(parseAddress(options.http), sources);
+  const namespace = pusher.context.mesh.rootNamespace;
+  statuses.run({ ...(client === undefined ? {} : { client }), namespace, log, signal });
+  source?.allocateAddresses();
   const onReady = options.onReady ?? ((line: string) => process.stdout.write(`${line}\n`));
   onReady(`READY ${addressText(server)}`);
   await aborted(signal);
@@ -145,25 +174,26 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
 
 async function startSources(
   options: ServeOptions,
-  { feed, log, signal }: { feed: ObjectFeed; log: (line: string) => void; signal: AbortSignal },
-): Promise<KubeClient | undefined> {
-  const { configDir, kubeconfig } = options;
-  const sources: Promise<void>[] = [];
-  if (configDir !== undefined) {
-    const check = schemaCheck();
-    sources.push(startDirectorySource({ directory: configDir, feed, check, log, signal }));
-  }
-  let client: KubeClient | undefined;
-  if (kubeconfig !== undefined) {
-    const config =
-      kubeconfig === "in-cluster" ? await inClusterConfig() : await loadKubeconfig(kubeconfig);
-    const created = createClient(config);
-    client = created;
-    signal.addEventListener("abort", () => created.close());
-    sources.push(startKubernetesSource({ client, feed, log, signal }));
-  }
-  await Promise.all(sources);
-  return client;
+  to: {
+    feed: ObjectFeed;
+    log: (line: string) => void;
+    signal: AbortSignal;
+    onChange: () => void;
+  },
+): Promise<MeshSource | undefined> {
+  const { configDir: directory, kubeconfig } = options;
+  const folder =
+    directory === undefined
+      ? undefined
+      : startDirectorySource({ ...to, directory, check: schemaCheck() });
+  const mesh = kubeconfig === undefined ? undefined : startMeshSource({ ...to, kubeconfig });
+  const [source] = await Promise.all([mesh, folder]);
+  await to.feed.drained();
+  return source;
+}
+
+function generationOf(object: ModelObject | undefined): number | undefined {
+  return object !== undefined && "generation" in object ? object.generation : undefined;
 }
 
 /** What an API server would have said of an object: types, patterns, unknown fields. */

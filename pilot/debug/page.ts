@@ -15,6 +15,8 @@ export interface DebugSources {
   rejections: () => readonly Rejection[];
   /** Problems of objects by themselves. */
   objectProblems: () => readonly Problem[];
+  /** What objects' statuses say, or would where there is no API server. */
+  statuses: () => readonly { key: string; generation: number; status: object }[];
   isReady: () => boolean;
   version: string;
 }

@@ -34,6 +34,15 @@ export const WORLD_PAGES: Readonly<Record<string, PageHandler>> = {
     help: "Kinds of configuration objects",
     show: ({ pusher }) => json(configKinds(pusher.context)),
   },
+  statusz: {
+    help: "What objects' statuses say: on how many proxies they are live, and what is ignored",
+    show: ({ statuses }) =>
+      json(
+        Object.fromEntries(
+          statuses().map(({ key, generation, status }) => [key, { generation, ...status }]),
+        ),
+      ),
+  },
   push_status: {
     help: "Problems of objects, and what proxies refuse, by reason and object",
     show: (sources) => json(pushStatus(sources)),

@@ -1,0 +1,134 @@
+/** The whole of it: what happens in the discovery server comes in, statuses of objects go out. */
+
+import { hostname } from "node:os";
+import { ConvergenceTracker } from "./convergence.ts";
+import type { ConnectedProxy } from "./convergence.ts";
+import type { WeighedProblem } from "./object-status.ts";
+import { refusalProblems } from "./refusals.ts";
+import type { Refusal } from "./refusals.ts";
+import { Replicas } from "./replicas.ts";
+import { StatusBoard } from "./status-board.ts";
+import type { ObservedObject } from "./status-board.ts";
+import { StatusWriter } from "./status-writer.ts";
+import type { AnyObject, KubeObject } from "#cluster/api/meta.ts";
+import type { Resource } from "#cluster/api/resources.ts";
+import type { KubeClient } from "#cluster/client/client.ts";
+import { runAsLeader } from "#cluster/client/leader-lease.ts";
+import { keyOfChange } from "#pilot/model/change.ts";
+import type { Change } from "#pilot/model/change.ts";
+
+export interface ObjectStatusesOptions {
+  /** Kinds that have a status of ours. */
+  resources: readonly Resource<AnyObject>[];
+  connections: () => Iterable<ConnectedProxy>;
+  /** The generation of an object that proxies are told; undefined where they are told nothing. */
+  servedGeneration: (key: string) => number | undefined;
+  /** What is wrong with objects, apart from what proxies refuse. */
+  problems: () => readonly WeighedProblem[];
+  refusals: () => Iterable<Refusal>;
+}
+
+export interface RunOptions {
+  /** Where statuses are written; without, they are only shown. */
+  client?: KubeClient;
+  namespace: string;
+  log: (line: string) => void;
+  signal: AbortSignal;
+}
+
+const LEASE = "lateen-pilot-status";
+/** Proxies of a discovery server that was restarted come back within this time. */
+const GRACE_MS = 2000;
+
+export class ObjectStatuses {
+  readonly #tracker: ConvergenceTracker;
+  readonly #groups: ReadonlyMap<string, string>;
+  readonly #options: ObjectStatusesOptions;
+  #board: StatusBoard | undefined;
+  /** Until there is a board. */
+  readonly #observed = new Map<string, ObservedObject>();
+
+  constructor(options: ObjectStatusesOptions) {
+    this.#options = options;
+    this.#groups = new Map(options.resources.map(({ kind, group }) => [kind, group]));
+    this.#tracker = new ConvergenceTracker({
+      connections: options.connections,
+      now: () => performance.now(),
+      onProgress: () => this.#board?.noteChange(),
+    });
+  }
+
+  /** An object as its source has it; those of other kinds are none of ours. */
+  observe({ type, object }: { type: "upsert" | "delete"; object: KubeObject }): void {
+    const { apiVersion = "", kind = "", metadata } = object;
+    const group = this.#groups.get(kind);
+    if (group === undefined || !apiVersion.startsWith(`${group}/`)) return;
+    const { namespace = "default", name, generation = 0 } = metadata;
+    const key = `${kind}/${namespace}/${name}`;
+    if (type === "delete") {
+      this.#observed.delete(key);
+      this.#board?.gone(key);
+      return;
+    }
+    const observed = { key, apiVersion, generation, status: object.status };
+    if (this.#board === undefined) this.#observed.set(key, observed);
+    else this.#board.observe(observed);
+  }
+
+  /** Changes went out, and these proxies are about to be told; `since` by `performance.now`. */
+  told(changes: readonly Change[], reached: Iterable<ConnectedProxy>, since: number): void {
+    const objects = changes.map(keyOfChange);
+    this.#tracker.pushed({ objects, reached, sinceMs: since });
+    this.#board?.pushed(objects);
+  }
+
+  converged(proxy: object): void {
+    this.#tracker.converged(proxy as ConnectedProxy);
+  }
+
+  /** Problems may be others than before. */
+  noteChange(): void {
+    this.#board?.noteChange();
+  }
+
+  list(): ReturnType<StatusBoard["list"]> {
+    return this.#board?.list() ?? [];
+  }
+
+  /** Statuses are found out, and written by one of the replicas, until the signal aborts. */
+  run({ client, namespace, log, signal }: RunOptions): void {
+    const { servedGeneration, problems, refusals, resources } = this.#options;
+    const identity = `${hostname()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, "-")}-${process.pid}`;
+    const writer = client && new StatusWriter({ client, resources, log });
+    const onChange = (): void => this.#board?.reconsider();
+    const replicas = client && new Replicas({ client, namespace, identity, log, signal, onChange });
+    const board = new StatusBoard({
+      tracker: this.#tracker,
+      servedGeneration,
+      problems: () => [...problems(), ...refusalProblems(refusals())],
+      write: (object, status) => writer?.write(object, status),
+      ...(replicas === undefined ? {} : { replicas }),
+      now: Date.now,
+      after: (ms, run) => void setTimeout(run, ms).unref(),
+    });
+    this.#board = board;
+    for (const object of this.#observed.values()) board.observe(object);
+    this.#observed.clear();
+    setTimeout(() => board.start(), client === undefined ? 0 : GRACE_MS).unref();
+    if (client === undefined || writer === undefined) return;
+    void replicas?.run();
+    const lead = async (term: AbortSignal): Promise<void> => {
+      writer.setLeader(true);
+      board.reconsider();
+      await new Promise<void>((resolve) => {
+        if (term.aborted) resolve();
+        else term.addEventListener("abort", () => resolve(), { once: true });
+      });
+      writer.setLeader(false);
+    };
+    const leading = runAsLeader({ client, namespace, name: LEASE, identity, lead, signal, log });
+    leading.catch((error: unknown) => log(`status: ${String(error)}`));
+  }
+}

@@ -1,0 +1,163 @@
+/** What objects say of themselves: a real API server, the discovery server, clients that speak ADS. */
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { applyObject } from "#cluster/client/apply-object.ts";
+import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, SERVICES } from "#cluster/api/resources.ts";
+import type { Resource } from "#cluster/api/resources.ts";
+import type { KubeObject } from "#cluster/api/meta.ts";
+import { createClient } from "#cluster/client/http-client.ts";
+import type { KubeClient } from "#cluster/client/client.ts";
+import { loadKubeconfig } from "#cluster/client/kubeconfig.ts";
+import { startTestServer } from "#cluster/apiserver/testing/test-server.ts";
+import type { TestServer } from "#cluster/apiserver/testing/test-server.ts";
+import { loadCrds } from "#crds/load.ts";
+import { servePilot } from "#pilot/serve.ts";
+import { eventually } from "#test/e2e/eventually.ts";
+import { AdsClient, sidecarNode } from "./ads-client.ts";
+
+const VIRTUAL_SERVICES: Resource = {
+  group: "networking.istio.io",
+  version: "v1",
+  plural: "virtualservices",
+  kind: "VirtualService",
+  namespaced: true,
+};
+
+const PEER_AUTHENTICATIONS: Resource = {
+  group: "security.istio.io",
+  version: "v1",
+  plural: "peerauthentications",
+  kind: "PeerAuthentication",
+  namespaced: true,
+};
+
+interface Told {
+  type: string;
+  status: string;
+  reason: string;
+  message: string;
+  observedGeneration: number;
+}
+
+describe("the status of objects", () => {
+  const abort = new AbortController();
+  const clients: AdsClient[] = [];
+  let server: TestServer;
+  let client: KubeClient;
+  let port: number;
+  let running: Promise<void>;
+
+  beforeAll(async () => {
+    server = await startTestServer();
+    client = createClient(await loadKubeconfig(server.kubeconfig));
+    await Promise.all(
+      loadCrds().map((crd) => applyObject(client, CUSTOM_RESOURCE_DEFINITIONS, crd)),
+    );
+    await applyObject(client, NAMESPACES, { metadata: { name: "istio-system" } });
+    await applyObject(client, SERVICES, {
+      metadata: { name: "web", namespace: "default" },
+      spec: { ports: [{ name: "http", port: 80 }] },
+    });
+    const { kubeconfig } = server;
+    port = await new Promise<number>((resolve) => {
+      running = servePilot(
+        {
+          kubeconfig,
+          grpc: "127.0.0.1:0",
+          insecure: true,
+          log: () => undefined,
+          onReady: (line) => resolve(Number(line.split(":").at(-1))),
+        },
+        abort.signal,
+      );
+    });
+  }, 30_000);
+
+  afterAll(async () => {
+    for (const one of clients) one.close();
+    abort.abort();
+    await running;
+    client.close();
+    await server.remove();
+  });
+
+  function connect(pod: string): AdsClient {
+    const one = new AdsClient(port, sidecarNode(pod, "default"));
+    clients.push(one);
+    return one;
+  }
+
+  const rule = (http: object[], hosts = ["web"]): Promise<KubeObject> =>
+    applyObject(client, VIRTUAL_SERVICES, {
+      metadata: { name: "web", namespace: "default" },
+      spec: { hosts, http },
+    });
+
+  async function conditions(
+    resource: Resource,
+    name: string,
+    isWanted: (told: Record<string, Told>) => boolean,
+  ): Promise<Record<string, Told>> {
+    let told: Record<string, Told> = {};
+    await eventually(`the status of ${name}`, 10_000, async () => {
+      const object = await client.get(resource, { namespace: "default", name });
+      const { conditions: list = [] } = (object.status ?? {}) as { conditions?: Told[] };
+      const { generation } = object.metadata;
+      told = Object.fromEntries(list.map((one) => [one.type, one]));
+      return list.every((one) => one.observedGeneration === generation) && isWanted(told);
+    });
+    return told;
+  }
+
+  test("tells on how many proxies a generation is live, and what has no effect", async () => {
+    connect("a");
+    connect("b");
+    await eventually("routes", 10_000, async () => clients.every((one) => one.received.length > 3));
+    await rule([{ route: [{ destination: { host: "web" } }] }]);
+    const { Applied, Complete } = await conditions(
+      VIRTUAL_SERVICES,
+      "web",
+      (told) => told["Applied"]?.reason === "Live",
+    );
+    expect(Applied).toMatchObject({ status: "True", observedGeneration: 1 });
+    expect(Applied?.message).toMatch(/^live on 2\/2 proxies after \d+ ms$/);
+    expect(Complete).toMatchObject({ status: "True" });
+
+    await rule([{ route: [{ destination: { host: "nobody.example.org" } }] }]);
+    const second = await conditions(
+      VIRTUAL_SERVICES,
+      "web",
+      (told) => told["Complete"]?.status === "False",
+    );
+    expect(second["Complete"]?.message).toContain("spec.http[0].route[0].destination");
+    expect(second["Applied"]).toMatchObject({ status: "True", observedGeneration: 2 });
+  }, 30_000);
+
+  test("tells what proxies refuse, and forgets it when they don't", async () => {
+    const [first] = clients;
+    first?.refuse.add("80/web.default.svc.cluster.local:80");
+    await rule([{ timeout: "3s", route: [{ destination: { host: "web" } }] }]);
+    const refused = await conditions(
+      VIRTUAL_SERVICES,
+      "web",
+      (told) => told["Applied"]?.status === "False",
+    );
+    expect(refused["Applied"]).toMatchObject({ reason: "RefusedByProxy" });
+    expect(refused["Applied"]?.message).toMatch(/^spec.*: 1 proxy refuses what it makes of /);
+    await rule([{ timeout: "4s", route: [{ destination: { host: "web" } }] }]);
+    await conditions(VIRTUAL_SERVICES, "web", (told) => told["Applied"]?.status === "True");
+  }, 30_000);
+
+  test("tells of kinds that nothing here acts on", async () => {
+    await applyObject(client, PEER_AUTHENTICATIONS, {
+      metadata: { name: "strict", namespace: "default" },
+      spec: { mtls: { mode: "STRICT" } },
+    });
+    const told = await conditions(
+      PEER_AUTHENTICATIONS,
+      "strict",
+      ({ Applied }) => Applied !== undefined,
+    );
+    expect(told["Applied"]).toMatchObject({ status: "False", reason: "NotSupportedYet" });
+  }, 30_000);
+});
