@@ -15,12 +15,11 @@ import { configPath, istioMetadata } from "./metadata.ts";
 import { clientSocket, plainSocket, proxyProtocolSocket } from "./tls.ts";
 
 export function buildCluster(cluster: Cluster): object {
-  const outbound = cluster.services.length > 0 && cluster.direction === "outbound";
   const limits = cluster.limits === undefined ? undefined : thresholds(cluster.limits);
   const balancing = commonBalancing(cluster);
   return {
     name: cluster.name,
-    ...(outbound ? { altStatName: `${cluster.statName ?? cluster.name};` } : {}),
+    altStatName: `${cluster.statName ?? cluster.name};`,
     ...discovery(cluster),
     connectTimeout: duration(cluster.connectTimeoutMs),
     ...loadBalancing(cluster.loadBalancing),

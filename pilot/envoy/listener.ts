@@ -1,8 +1,15 @@
 /** envoy.config.listener.v3.Listener. */
 
-import type { AccessLog, ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";
-import { duration, nonEmpty, socketAddress } from "./any.ts";
+import type {
+  AccessLog,
+  ChainMatch,
+  FilterChain,
+  Listener,
+  TcpForward,
+} from "#pilot/ir/listener.ts";
+import { type Extension, duration, nonEmpty, socketAddress } from "./any.ts";
 import { noRouteLogger } from "./filters/access-log.ts";
+import { serverNameResolution } from "./filters/dynamic-forward-proxy.ts";
 import { httpConnectionManager } from "./filters/http-connection-manager.ts";
 import { listenerFilters } from "./filters/inspectors.ts";
 import { tcpProxy } from "./filters/tcp-proxy.ts";
@@ -45,15 +52,18 @@ function filterChain(chain: FilterChain, log: AccessLog | undefined): object {
   return {
     ...(chain.name === undefined ? {} : { name: chain.name }),
     ...(Object.keys(match).length === 0 ? {} : { filterChainMatch: match }),
-    filters: [
+    filters:
       chain.connection.kind === "http"
-        ? httpConnectionManager(chain.connection, log)
-        : tcpProxy(chain.connection, log),
-    ],
+        ? [httpConnectionManager(chain.connection, log)]
+        : [...byServerName(chain.connection), tcpProxy(chain.connection, log)],
     ...(chain.tls === undefined ? {} : { transportSocket: serverSocket(chain.tls) }),
     transportSocketConnectTimeout: duration(HANDSHAKE_MS),
     ...istioMetadata({ config: configPath(chain.origins) }),
   };
+}
+
+function byServerName({ byServerName: asked }: TcpForward): Extension[] {
+  return asked === undefined ? [] : [serverNameResolution(asked.dnsCache, asked.port)];
 }
 
 function chainMatch(match: ChainMatch): object {

@@ -24,6 +24,8 @@ export interface HttpConnection {
   readonly routes:
     | { readonly kind: "discovered"; readonly name: string }
     | { readonly kind: "inline"; readonly configuration: RouteConfiguration };
+  /** Hosts of requests are resolved into this memory, for clusters that resolve on request. */
+  readonly dnsCache?: string;
 }
 
 export interface TcpForward {
@@ -31,7 +33,12 @@ export interface TcpForward {
   readonly statPrefix: string;
   readonly clusters: readonly { readonly cluster: ClusterName; readonly weight: number }[];
   readonly idleTimeoutMs?: number;
+  readonly maxConnectionDurationMs?: number;
   readonly hash?: HashPolicy;
+  /** Connections travel inside of HTTP requests for another target, `host:port`. */
+  readonly tunnel?: { readonly target: string; readonly method: "CONNECT" | "POST" };
+  /** The server name that a client asks for is resolved, into this memory, and called. */
+  readonly byServerName?: { readonly dnsCache: string; readonly port: number };
 }
 
 export interface FilterChain {

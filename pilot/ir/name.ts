@@ -4,6 +4,8 @@ export type ClusterName = string & { readonly brand: "ClusterName" };
 
 export const BLACK_HOLE = "BlackHoleCluster" as ClusterName;
 export const PASSTHROUGH = "PassthroughCluster" as ClusterName;
+/** Any name, resolved when it is asked for. */
+export const ALLOW_ANY_DNS = "AllowAnyDynamicDNSCluster" as ClusterName;
 export const INBOUND_PASSTHROUGH = "InboundPassthroughCluster" as ClusterName;
 
 export function outboundCluster(host: string, port: number, subset = ""): ClusterName {

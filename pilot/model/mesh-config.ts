@@ -13,7 +13,7 @@ import {
   type ExtensionProvider,
 } from "./extension-provider.ts";
 
-export type OutboundPolicy = "ALLOW_ANY" | "REGISTRY_ONLY";
+export type OutboundPolicy = "ALLOW_ANY" | "REGISTRY_ONLY" | "ALLOW_ANY_DYNAMIC_DNS";
 
 export interface TcpKeepalive {
   readonly probes?: number;

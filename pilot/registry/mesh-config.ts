@@ -175,7 +175,7 @@ function parseOutboundPolicy(value: unknown): MeshConfig["outboundTrafficPolicy"
   if (typeof value !== "object" || value === null) return undefined;
   const mode = childOf(value, "mode");
   if (mode === undefined) return "REGISTRY_ONLY";
-  return oneOf("ALLOW_ANY", "REGISTRY_ONLY")(mode);
+  return oneOf("ALLOW_ANY", "REGISTRY_ONLY", "ALLOW_ANY_DYNAMIC_DNS")(mode);
 }
 
 function parseRetries(value: unknown): MeshConfig["defaultRetries"] {

@@ -1,7 +1,7 @@
 /** Clusters that stand for no service: nowhere, where a connection was going anyway, any name. */
 
 import { type Cluster, type Discovery, type Limits, UNLIMITED } from "#pilot/ir/cluster.ts";
-import { BLACK_HOLE, type ClusterName, PASSTHROUGH } from "#pilot/ir/name.ts";
+import { ALLOW_ANY_DNS, BLACK_HOLE, type ClusterName, PASSTHROUGH } from "#pilot/ir/name.ts";
 import type { ClientTls } from "#pilot/ir/tls.ts";
 import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
@@ -24,6 +24,15 @@ export const passthrough = cached((mesh: MeshConfig): Cluster => ({
   ...passthroughTo(PASSTHROUGH, mesh),
   direction: "outbound",
 }));
+
+/** Where requests for unknown hosts go that may go anywhere a name leads to. */
+export const anyName = cached((mesh: MeshConfig): Cluster => ({
+  ...passthroughTo(ALLOW_ANY_DNS, mesh),
+  direction: "outbound",
+  discovery: dnsOnRequest(ANY_NAME_CACHE, undefined),
+}));
+
+export const ANY_NAME_CACHE = "allow_any_dfp_dns_cache";
 
 /** A cluster that goes wherever the connection was going. */
 export function passthroughTo(name: ClusterName, mesh: MeshConfig): Omit<Cluster, "direction"> {

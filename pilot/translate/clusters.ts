@@ -3,6 +3,7 @@
  */
 
 import type { Cluster, Discovery } from "#pilot/ir/cluster.ts";
+import type { EndpointAssignment } from "#pilot/ir/endpoint.ts";
 import { type ClusterName, outboundCluster } from "#pilot/ir/name.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import type { ClientTls } from "#pilot/ir/tls.ts";
@@ -21,7 +22,15 @@ import { policyFor, ruleFor, selectorOf } from "./destination-rule.ts";
 import { buildAssignment, endpointSetsOf, placeFor, singleEndpoint } from "./endpoints.ts";
 import { balancingOf, localitySetting } from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
-import { type Translated, guarded, originOf, reporter } from "./result.ts";
+import {
+  type Reporter,
+  type Translated,
+  error,
+  guarded,
+  originOf,
+  reporter,
+  warn,
+} from "./result.ts";
 import { applyPolicy } from "./traffic-policy.ts";
 
 /** The clusters that every proxy has, whatever services there are. */
@@ -143,10 +152,11 @@ function buildCluster(
   };
   const security = transportSecurity(policy.tls, tlsInput, report, `${path}.tls`);
   const { tls } = security;
+  const entry = reporter(service.source);
   const discovery =
     fields.loadBalancing.kind === "provided"
       ? { kind: "original" as const }
-      : discoveryOf(name, service, port, { ...input, tls });
+      : discoveryOf(name, service, port, { ...input, tls, report: entry });
   const provided = discovery.kind === "original" || discovery.kind === "dns-on-request";
   const localities = provided ? undefined : balancingOf(localitySetting(policy, service, mesh));
   return {
@@ -170,7 +180,7 @@ function buildCluster(
         ...(subset === undefined ? [] : [originOf(subset.rule.key, subset.path)]),
       ],
     },
-    problems: report.problems,
+    problems: [...report.problems, ...entry.problems],
   };
 }
 
@@ -178,7 +188,7 @@ function discoveryOf(
   name: ClusterName,
   service: Service,
   port: ServicePort,
-  input: ClusterInput & { readonly tls: ClientTls | undefined },
+  input: ClusterInput & { readonly tls: ClientTls | undefined; readonly report: Reporter },
 ): Discovery {
   const refreshMs = input.mesh.dnsRefreshMs;
   switch (service.resolution) {
@@ -198,20 +208,46 @@ function discoveryOf(
     case "dns":
     case "dns-first": {
       const { rule, subset, mesh, from } = input;
+      const answers = service.resolution === "dns" ? "all" : "first";
+      const sets = input.inline;
+      const assignment = buildAssignment(service, port, { sets, rule, subset, mesh, from });
       return {
         kind: "dns",
-        answers: service.resolution === "dns" ? "all" : "first",
+        answers,
         refreshMs,
-        assignment: buildAssignment(service, port, {
-          sets: input.inline,
-          rule,
-          subset,
-          mesh,
-          from,
-        }),
+        assignment: resolvable(assignment, answers, input.report),
       };
     }
   }
+}
+
+/** What Envoy would refuse among names to look up: sockets, and more than one for a first answer. */
+function resolvable(
+  assignment: EndpointAssignment,
+  answers: "all" | "first",
+  report: Reporter,
+): EndpointAssignment {
+  const isName = (endpoint: { readonly address: string }): boolean =>
+    !endpoint.address.startsWith("unix://");
+  const all = assignment.localities.flatMap((place) =>
+    place.endpoints.filter(isName).map((endpoint) => ({ place, endpoint })),
+  );
+  const told = assignment.localities.reduce((sum, place) => sum + place.endpoints.length, 0);
+  if (all.length < told) {
+    const message = "a socket's path can't be looked up: it is left out";
+    error(report, "spec.endpoints", "InvalidAddress", message);
+  }
+  const [first] = all;
+  if (answers === "first" && all.length > 1 && first !== undefined) {
+    const message = `DNS_ROUND_ROBIN is for one name: of these, ${first.endpoint.address} counts`;
+    warn(report, "spec.endpoints", "TooManyEndpoints", message);
+    return { ...assignment, localities: [{ ...first.place, endpoints: [first.endpoint] }] };
+  }
+  if (all.length === told) return assignment;
+  const localities = assignment.localities
+    .map((place) => ({ ...place, endpoints: place.endpoints.filter(isName) }))
+    .filter((place) => place.endpoints.length > 0);
+  return { ...assignment, localities };
 }
 
 /** The mesh's pattern of names in metrics, filled in. */

@@ -1,15 +1,11 @@
 /** The real Envoy on our ADS: what it holds is what was sent, and it serves by it. */
 
-import { spawn } from "node:child_process";
-import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "#cluster/client/testing/wait-until.ts";
 import { findEnvoy } from "#test/golden/envoy-validate.ts";
+import { type EnvoyProcess, get, startEnvoy } from "./envoy-process.ts";
 import { startPilot } from "./pilot-world.ts";
 import type { PilotWorld } from "./pilot-world.ts";
 
@@ -58,80 +54,17 @@ spec:
     - { destination: { host: app.example.org, subset: v2 }, weight: ${100 - weight} }
 `;
 
-function bootstrap(adsPort: number, folder: string): object {
-  const pod = "gateway-1.default";
-  return {
-    node: {
-      id: `router~127.0.0.1~${pod}~default.svc.cluster.local`,
-      cluster: "gateway",
-      metadata: { NAMESPACE: "default", LABELS: { istio: "test" } },
-    },
-    admin: { address: { pipe: { path: path.join(folder, "admin.sock") } } },
-    dynamic_resources: {
-      ads_config: {
-        api_type: "DELTA_GRPC",
-        transport_api_version: "V3",
-        grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }],
-      },
-      cds_config: { ads: {}, resource_api_version: "V3" },
-      lds_config: { ads: {}, resource_api_version: "V3" },
-    },
-    static_resources: {
-      clusters: [
-        {
-          name: "xds-grpc",
-          type: "STATIC",
-          typed_extension_protocol_options: {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-              "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
-              explicit_http_config: { http2_protocol_options: {} },
-            },
-          },
-          load_assignment: {
-            cluster_name: "xds-grpc",
-            endpoints: [
-              {
-                lb_endpoints: [
-                  {
-                    endpoint: {
-                      address: { socket_address: { address: "127.0.0.1", port_value: adsPort } },
-                    },
-                  },
-                ],
-              },
-            ],
-          },
-        },
-      ],
-    },
-  };
-}
-
-/** The body of an answer, with its status before it. */
-function get(options: http.RequestOptions): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const request = http.get({ agent: false, ...options }, (response) => {
-      let body = "";
-      response.on("data", (chunk: Buffer) => (body += chunk.toString()));
-      response.on("end", () => resolve(`${response.statusCode} ${body}`));
-    });
-    request.on("error", reject);
-  });
-}
-
 ifEnvoy("Envoy on our ADS", () => {
-  const folder = mkdtempSync(path.join(tmpdir(), "lateen-ads-"));
   const backends: http.Server[] = [];
   const ports: number[] = [];
   let pilot: PilotWorld;
-  let child: ChildProcess;
-  let output = "";
+  let proxy: EnvoyProcess;
 
   const apply = (weight: number): void => pilot.apply(world(weight, [ports[0]!, ports[1]!]));
   const call = (): Promise<string> =>
-    get({ port: LISTEN_PORT, headers: { host: "app.example.org" } }).catch(String);
-  const admin = (page: string): Promise<string> =>
-    get({ socketPath: path.join(folder, "admin.sock"), path: page }).catch(String);
+    get({ port: LISTEN_PORT, headers: { host: "app.example.org" } })
+      .then(({ status, body }) => `${status} ${body}`)
+      .catch(String);
 
   beforeAll(async () => {
     for (const name of ["v1", "v2"]) {
@@ -142,25 +75,18 @@ ifEnvoy("Envoy on our ADS", () => {
     }
     pilot = await startPilot();
     apply(100);
-    const file = path.join(folder, "bootstrap.json");
-    writeFileSync(file, JSON.stringify(bootstrap(pilot.server.port, folder)));
-    const arguments_ = ["-c", file, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
-    child = spawn(envoy ?? "", arguments_, { stdio: ["ignore", "ignore", "pipe"] });
-    child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    proxy = startEnvoy(envoy ?? "", pilot.server.port);
     await waitUntil("it serves", async () => (await call()) === "200 v1", 20_000);
   }, 30_000);
 
   afterAll(async () => {
-    const ended = new Promise((resolve) => child.once("exit", resolve));
-    child.kill("SIGKILL");
-    await ended;
+    await proxy.stop();
     for (const backend of backends) backend.close();
     await pilot.close();
-    rmSync(folder, { recursive: true });
   });
 
   test("shows what was sent, and refuses nothing", async () => {
-    const dump = await admin("/config_dump?include_eds");
+    const dump = await proxy.admin("/config_dump?include_eds");
     for (const name of [
       "outbound|80|v1|app.example.org",
       `0.0.0.0_${LISTEN_PORT}`,
@@ -169,10 +95,10 @@ ifEnvoy("Envoy on our ADS", () => {
     ]) {
       expect(dump).toContain(`"${name}"`);
     }
-    const stats = await admin("/stats?filter=update_rejected");
+    const stats = await proxy.admin("/stats?filter=update_rejected");
     expect(stats.match(/update_rejected: [1-9]/g)).toBeNull();
     expect(pilot.rejections).toEqual([]);
-    expect(output).not.toMatch(/\[(error|critical)\]/);
+    expect(proxy.output()).not.toMatch(/\[(error|critical)\]/);
   });
 
   test("follows every weight without a failed request", async () => {

@@ -27,7 +27,8 @@ const PROXIES = [
 ];
 
 function proxyOf(id: string, labels: Record<string, string>): Proxy {
-  const parsed = parseProxy({ id, metadata: { LABELS: labels } });
+  const metadata = { LABELS: labels, NODE_NAME: "n1" };
+  const parsed = parseProxy({ id, metadata, locality: { region: "north", zone: "a" } });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.proxy;
 }

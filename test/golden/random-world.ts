@@ -69,6 +69,8 @@ function service(random: Random, pick: Pick): object {
     clusterIP: pick(["None", `192.0.2.${random(8)}`]),
     selector: { app: pick(["client", "a"]) },
     ports: PORTS.filter(() => random(2) === 0),
+    ...(random(4) === 0 ? { trafficDistribution: pick(["PreferSameZone", "PreferSameNode"]) } : {}),
+    ...(random(6) === 0 ? { internalTrafficPolicy: "Local" } : {}),
   };
 }
 
@@ -81,7 +83,8 @@ function endpointSlice(random: Random, pick: Pick, metadata: KubeObject["metadat
     ports: PORTS.map(({ name, port }) => ({ name, port: port + 8000 })),
     endpoints: Array.from({ length: random(4) }, () => ({
       addresses: [`192.0.2.${100 + random(6)}`],
-      conditions: { ready: random(4) > 0 },
+      conditions: { ready: random(4) > 0, terminating: random(8) === 0 },
+      ...(random(2) === 0 ? { zone: pick(["a", "b"]), nodeName: pick(["n1", "n2"]) } : {}),
     })),
   };
 }
@@ -113,32 +116,60 @@ function virtualService(random: Random, pick: Pick, host: string): object {
 }
 
 function destinationRule(random: Random, pick: Pick, host: string): object {
+  const policy = (): object =>
+    random(2) === 0 ? {} : { trafficPolicy: trafficPolicy(random, pick) };
   return {
     host,
-    ...(random(2) === 0
-      ? {}
-      : {
-          trafficPolicy: {
-            loadBalancer: { simple: pick(["RANDOM", "ROUND_ROBIN", "PASSTHROUGH"]) },
-          },
-        }),
+    ...policy(),
+    ...(random(4) === 0 ? { exportTo: [pick([".", "*", "other"])] } : {}),
+    ...(random(4) === 0
+      ? { workloadSelector: { matchLabels: { app: pick(["client", "a"]) } } }
+      : {}),
     subsets: ["v1", "v2"]
       .filter(() => random(2) === 0)
-      .map((name) => ({ name, labels: { version: name } })),
+      .map((name) => ({ name, labels: { version: name }, ...policy() })),
   };
+}
+
+function trafficPolicy(random: Random, pick: Pick): object {
+  const places = pick([
+    {},
+    { enabled: false },
+    { distribute: [{ from: "north/*", to: { "north/a": 60, "*": 40 } }] },
+    { failover: [{ from: "north", to: "south" }] },
+    { failoverPriority: ["app", "kubernetes.io/hostname"] },
+  ]);
+  const all = {
+    loadBalancer: pick<object>([
+      { simple: "RANDOM" },
+      { simple: "PASSTHROUGH" },
+      { consistentHash: { useSourceIp: true } },
+      { localityLbSetting: places },
+      { zoneAwareLbSetting: { minClusterSize: 1 } },
+    ]),
+    ...(random(2) === 0 ? { outlierDetection: { consecutive5xxErrors: 3 } } : {}),
+    ...(random(3) === 0 ? { tls: { mode: pick(["SIMPLE", "DISABLE"]) } } : {}),
+    ...(random(3) === 0 ? { connectionPool: { http: { h2UpgradePolicy: "UPGRADE" } } } : {}),
+  };
+  return random(4) === 0
+    ? { portLevelSettings: [{ port: { number: pick([80, 90]) }, ...all }] }
+    : all;
 }
 
 function serviceEntry(random: Random, pick: Pick): object {
   return {
     hosts: [pick(["x.example.org", "y.example.org", "*.example.org"])],
-    resolution: pick(["NONE", "STATIC", "DNS"]),
+    resolution: pick(["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]),
     addresses: random(2) === 0 ? [] : [pick(["198.51.100.0/24", "198.51.100.9"])],
     ports: PORTS.filter(() => random(2) === 0).map(({ name, port }) => ({
       name,
       number: port,
       protocol: pick(["HTTP", "TCP", "TLS"]),
     })),
-    endpoints: Array.from({ length: random(3) }, () => ({ address: `203.0.113.${random(5)}` })),
+    endpoints: Array.from({ length: random(3) }, () => ({
+      address: `203.0.113.${random(5)}`,
+      locality: pick(["north/a", "north/b", "south/c"]),
+    })),
   };
 }
 

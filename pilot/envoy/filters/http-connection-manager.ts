@@ -3,6 +3,7 @@
 import type { AccessLog, HttpConnection, HttpRole } from "#pilot/ir/listener.ts";
 import { type Extension, FROM_ADS, extension } from "#pilot/envoy/any.ts";
 import { buildRouteConfiguration, buildVirtualHost } from "#pilot/envoy/route.ts";
+import { hostResolution } from "./dynamic-forward-proxy.ts";
 import { accessLogger } from "./access-log.ts";
 import { corsFilter } from "./cors.ts";
 import { faultFilter } from "./fault.ts";
@@ -16,7 +17,13 @@ export function httpConnectionManager(
   return extension("envoy.filters.network.http_connection_manager", TYPE, {
     statPrefix: connection.statPrefix,
     ...routes(connection),
-    httpFilters: [grpcStats(), faultFilter(), corsFilter(), router()],
+    httpFilters: [
+      grpcStats(),
+      faultFilter(),
+      corsFilter(),
+      ...(connection.dnsCache === undefined ? [] : [hostResolution(connection.dnsCache)]),
+      router(),
+    ],
     ...trust(connection.role),
     ...(log === undefined ? {} : { accessLog: [accessLogger(log)] }),
     streamIdleTimeout: "0s",

@@ -21,6 +21,17 @@ export function tcpProxy(forward: TcpForward, log: AccessLog | undefined): Exten
       ...(forward.idleTimeoutMs === undefined
         ? {}
         : { idleTimeout: duration(forward.idleTimeoutMs) }),
+      ...(forward.maxConnectionDurationMs === undefined
+        ? {}
+        : { maxDownstreamConnectionDuration: duration(forward.maxConnectionDurationMs) }),
+      ...(forward.tunnel === undefined
+        ? {}
+        : {
+            tunnelingConfig: {
+              hostname: forward.tunnel.target,
+              ...(forward.tunnel.method === "POST" ? { usePost: true } : {}),
+            },
+          }),
       ...(forward.hash?.kind === "source-address" ? { hashPolicy: [{ sourceIp: {} }] } : {}),
       ...(log === undefined ? {} : { accessLog: [accessLogger(log)] }),
     },
