@@ -92,8 +92,9 @@ export class ScopeTranslation implements ScopeIr {
   }
 
   get problems(): readonly IrProblem[] {
-    const { clusters, listeners, endpoints, routes } = this.#made;
-    const all = [clusters, listeners, endpoints, routes].flatMap((list) => list?.problems() ?? []);
+    const { clusters, listeners, endpoints, routes, secrets } = this.#made;
+    const lists = [clusters, listeners, endpoints, routes, secrets];
+    const all = lists.flatMap((list) => list?.problems() ?? []);
     return [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
   }
 

@@ -23,7 +23,7 @@ export interface EnvoyProcess {
 /** A gateway: its listeners take plain connections on loopback without any redirection. */
 export const GATEWAY: EnvoyNode = {
   id: "router~127.0.0.1~gateway-1.default~default.svc.cluster.local",
-  metadata: { NAMESPACE: "default", LABELS: { istio: "test" } },
+  metadata: { NAMESPACE: "default", LABELS: { istio: "test" }, LATEEN_CERTIFICATE: "NONE" },
 };
 
 /** Starts it; when it serves is for the caller to wait for. */
