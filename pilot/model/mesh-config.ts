@@ -136,7 +136,7 @@ export const DEFAULT_MESH: MeshConfig = {
   tracing: { enabled: true, samplingPercent: 1 },
   listenerLog: true,
   pathNormalization: "BASE",
-  peerTls: "DISABLE",
+  peerTls: "PERMISSIVE",
   clusterId: "Kubernetes",
   clusterLocalHosts: [],
   discoverySelectors: [],

@@ -32,6 +32,11 @@ export interface Proxy {
   readonly istioVersion: string;
   /** `app.namespace` as it names itself to collectors (Envoy's node cluster), or empty. */
   readonly serviceCluster: string;
+  /**
+   * It can ask for a certificate of the mesh where it runs (SDS). Istio's agents offer that always;
+   * a sidecar without an agent says where there is nobody to ask (metadata LATEEN_CERTIFICATE).
+   */
+  readonly hasCertificate: boolean;
   /** Metadata that is plain text, for selections by it. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -54,6 +59,9 @@ export interface NodeInput {
   readonly userAgentVersion?: unknown;
 }
 
+/** Node metadata of a proxy that speaks plain text to its peers. */
+const CERTIFICATE = "LATEEN_CERTIFICATE";
+const NO_CERTIFICATE = "NONE";
 const MAX_ID = 1024;
 const MAX_LABELS = 128;
 const MAX_ADDRESSES = 16;
@@ -106,6 +114,7 @@ export function parseProxy(node: NodeInput): ProxyResult {
       version: asName(node.userAgentVersion),
       istioVersion: asName(metadata.get("ISTIO_VERSION")),
       serviceCluster: asName(node.cluster),
+      hasCertificate: metadata.get(CERTIFICATE) !== NO_CERTIFICATE,
       metadata: plainMetadata(metadata),
     },
   };

@@ -4,8 +4,10 @@
  * costs nothing to configure.
  */
 
+import { cached } from "./cached.ts";
 import { type PatchRef, patchesFor } from "./envoy-filters.ts";
 import { matchesAll } from "./labels.ts";
+import type { MeshConfig } from "./mesh-config.ts";
 import type { Hostname, ObjectKey } from "./name.ts";
 import {
   type Gateway,
@@ -46,6 +48,8 @@ export interface OutboundScope {
   readonly locality: Locality;
   /** The machine, only where some rule or service looks at it; empty otherwise. */
   readonly node: string;
+  /** It has no certificate of the mesh, so plain text is all that it speaks with its peers. */
+  readonly isPlain?: true;
   /** Patches of the configuration that is made for this scope; absent where there are none. */
   readonly patches?: readonly PatchRef[];
   /** Telemetry objects that are about the proxy, the widest first; absent where there are none. */
@@ -83,6 +87,7 @@ export interface WorkloadScope {
   /** Filled only where a Sidecar's ingress depends on the instance's own address. */
   readonly addresses: readonly string[];
   /** As in OutboundScope. */
+  readonly isPlain?: true;
   readonly patches?: readonly PatchRef[];
   readonly telemetry?: readonly ObjectKey[];
   readonly tracedAs?: string;
@@ -108,6 +113,7 @@ export function scopesOf(
     ...(passesBetweenNetworks(context, proxy) ? { passesBetweenNetworks: true as const } : {}),
     locality: readsPlace(context, "locality") ? proxy.locality : NO_LOCALITY,
     node: readsPlace(context, "node") ? nodeOf(context, proxy) : "",
+    ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
     ...observation(context, proxy, "outbound"),
   };
   const workload: Omit<WorkloadScope, "key"> = {
@@ -120,6 +126,7 @@ export function scopesOf(
     targets: targetsOf(context, proxy),
     labels: proxy.type === "router" ? labels : {},
     addresses: sidecar !== undefined && needsAddress(sidecar) ? proxy.addresses : [],
+    ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
     ...observation(context, proxy, "workload"),
   };
   return {
@@ -127,6 +134,13 @@ export function scopesOf(
     workload: { ...workload, key: keyOf(workload) },
   };
 }
+
+/** The mesh as proxies of the scope take part in it. */
+export function meshOf(context: PushContext, scope: ProxyScope): MeshConfig {
+  return scope.isPlain === undefined ? context.mesh : plainMesh(context.mesh);
+}
+
+const plainMesh = cached((mesh: MeshConfig): MeshConfig => ({ ...mesh, peerTls: "DISABLE" }));
 
 /** Objects that few meshes have: without them nothing of this is in a scope. */
 function observation(

@@ -59,6 +59,7 @@ function start(): Harness {
       const node = {
         id: `sidecar~192.0.2.1~${pod}.${namespace}~${namespace}.svc.cluster.local`,
         userAgentName: "envoy",
+        metadata: { LATEEN_CERTIFICATE: "NONE" },
       };
       const opened = pusher.open(node, { protocol, onChange: () => undefined });
       if (!opened.ok) throw new Error(opened.message);

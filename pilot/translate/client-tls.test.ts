@@ -98,9 +98,9 @@ test("offers h2 where the cluster speaks it", () => {
 
 test("uses the mesh's certificates only where the mesh has some", () => {
   const spec: ClientTLSSettings = { mode: "ISTIO_MUTUAL" };
-  expect(secured(spec)).toEqual({ problems: ["tls.mode MeshTlsDisabled"] });
-  const mesh = { ...DEFAULT_MESH, peerTls: "PERMISSIVE" as const };
-  expect(secured(spec, { mesh, subset: "v1" }).tls).toMatchObject({
+  const mesh = { ...DEFAULT_MESH, peerTls: "DISABLE" as const };
+  expect(secured(spec, { mesh })).toEqual({ problems: ["tls.mode MeshTlsDisabled"] });
+  expect(secured(spec, { subset: "v1" }).tls).toMatchObject({
     credential: { kind: "workload" },
     serverName: "outbound_.443_.v1_.api.example.org",
     alpn: ["istio-peer-exchange", "istio"],

@@ -35,7 +35,7 @@ export function transportSecurity(
   }
   if (mesh.peerTls === "DISABLE") {
     if (spec !== undefined) {
-      const message = "mutual TLS between proxies is off in this mesh: plain text is sent";
+      const message = "proxies without certificates of the mesh send plain text";
       warn(report, `${path}.mode`, "MeshTlsDisabled", message);
     }
     return {};

@@ -13,7 +13,7 @@ import type { Hostname } from "#pilot/model/name.ts";
 import type { EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
-import type { OutboundScope } from "#pilot/model/scope.ts";
+import { type OutboundScope, meshOf } from "#pilot/model/scope.ts";
 import { visibleServices } from "#pilot/model/visible.ts";
 import { passthroughClusters } from "./auto-passthrough.ts";
 import { blackHole, dnsCacheName, dnsOnRequest, passthrough } from "./catch-all-clusters.ts";
@@ -56,7 +56,14 @@ export function translateClustersOf(
   const rule = ruleFor(context, scope, service);
   const inline = hasInline(service) ? endpointSetsOf(context, scope, service) : NO_SETS;
   const from = hasInline(service) ? placeFor(service, rule, context.mesh, scope) : "";
-  const made = clustersOfService(service, inline, rule, context.mesh, scope.proxyType, from);
+  const made = clustersOfService(
+    service,
+    inline,
+    rule,
+    meshOf(context, scope),
+    scope.proxyType,
+    from,
+  );
   if (scope.passesBetweenNetworks === undefined) return made;
   return { ...made, value: [...made.value, ...passthroughClusters(service, made.value)] };
 }

@@ -16,7 +16,7 @@ import {
 import { lookup } from "#pilot/model/object-index.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
-import type { OutboundScope } from "#pilot/model/scope.ts";
+import { type OutboundScope, meshOf } from "#pilot/model/scope.ts";
 import { visibleServices } from "#pilot/model/visible.ts";
 import { passthroughEndpoints } from "./auto-passthrough.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
@@ -51,10 +51,11 @@ function endpointsOfService(
   if (!isDiscovered(service, scope.proxyType)) return [];
   const sets = endpointSetsOf(context, scope, service);
   const rule = ruleFor(context, scope, service);
-  const place = placeFor(service, rule, context.mesh, scope);
-  const made = assignmentsOf(service, sets, rule, context.mesh, place);
+  const mesh = meshOf(context, scope);
+  const place = placeFor(service, rule, mesh, scope);
+  const made = assignmentsOf(service, sets, rule, mesh, place);
   if (scope.passesBetweenNetworks === undefined) return made;
-  return [...made, ...passthroughEndpoints(service, made, context.mesh)];
+  return [...made, ...passthroughEndpoints(service, made, mesh)];
 }
 
 /**

@@ -5,7 +5,7 @@ import { mergeOrigins } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { compareText } from "#pilot/model/object.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
-import type { WorkloadScope } from "#pilot/model/scope.ts";
+import { type WorkloadScope, meshOf } from "#pilot/model/scope.ts";
 import { accessLogOf } from "./access-log.ts";
 import { passthroughChains } from "./auto-passthrough.ts";
 import {
@@ -91,7 +91,7 @@ function chainsOfServer(
     case "http":
       return [httpChain(planned, server, {})];
     case "https": {
-      const tls = serverTls(server, context.mesh);
+      const tls = serverTls(server, meshOf(context, scope));
       problems.push(...tls.problems);
       return tls.value === undefined
         ? []
@@ -139,7 +139,7 @@ function connectionChains(
 ): FilterChain[] {
   const { gateway } = server;
   const terminates = server.kind === "tls" && server.server.tls?.mode !== "PASSTHROUGH";
-  const tls = terminates ? serverTls(server, context.mesh) : undefined;
+  const tls = terminates ? serverTls(server, meshOf(context, scope)) : undefined;
   problems.push(...(tls?.problems ?? []));
   if (terminates && tls?.value === undefined) return [];
   const chains: FilterChain[] = [];

@@ -61,7 +61,7 @@ function workloadSources(mesh: MeshConfig, at: string, report: Reporter): Source
       report,
       `${at}.mode`,
       "MeshTlsDisabled",
-      "mutual TLS between proxies is off in this mesh",
+      "proxies without certificates of the mesh can't take its TLS",
     );
     return undefined;
   }

@@ -16,7 +16,7 @@ import type { ServerTls } from "#pilot/ir/tls.ts";
 import type { MeshConfig, PeerTls } from "#pilot/model/mesh-config.ts";
 import { type Protocol, isTls, listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, objectOf } from "#pilot/model/push-context.ts";
-import type { WorkloadScope } from "#pilot/model/scope.ts";
+import { type WorkloadScope, meshOf } from "#pilot/model/scope.ts";
 import { sidecarOf } from "#pilot/model/visible.ts";
 import { accessLogOf } from "./access-log.ts";
 import { passthroughTo } from "./catch-all-clusters.ts";
@@ -112,7 +112,7 @@ export function translateInboundListeners(
   context: PushContext,
   scope: WorkloadScope,
 ): Translated<readonly Listener[]> {
-  const { mesh } = context;
+  const mesh = meshOf(context, scope);
   const report = reporter(sidecarOf(context, scope)?.key ?? originless);
   const ports = inboundPorts(context, scope, report);
   const accessLog = accessLogOf(mesh);

@@ -128,6 +128,8 @@ function nodeOf(node: ProxyNode, config: InjectorConfig): object {
       INSTANCE_IPS: "$(INSTANCE_IP)",
       SERVICE_ACCOUNT: "$(SERVICE_ACCOUNT)",
       NODE_NAME: "$(NODE_NAME)",
+      // Nobody gives certificates to workloads yet: what is called speaks plain text.
+      LATEEN_CERTIFICATE: "NONE",
     },
   };
 }
