@@ -5,11 +5,14 @@ import type { DnsConfig } from "#cluster/api/process-config.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
 import { stderrLog } from "#cluster/client/log.ts";
 import type { Log } from "#cluster/client/log.ts";
+import { createEntrySource } from "./entry-source.ts";
+import { answerEntry } from "./entry.ts";
 import { requireServers } from "./relay.ts";
 import { createResponder } from "./responder.ts";
 import { serveDns } from "./serve.ts";
 import { createUpstream } from "./upstream.ts";
 import { createZoneSource } from "./zone-source.ts";
+import { RCODE } from "./wire.ts";
 import { answerZone } from "./zone.ts";
 
 export interface ClusterDnsOptions {
@@ -36,12 +39,17 @@ export async function runClusterDns(options: ClusterDnsOptions): Promise<void> {
   };
   const upstream = createUpstream({ servers: requireServers(config.upstreams), signal });
   const { source, synced, run } = createZoneSource(client, () => responder.forget());
+  const entries = createEntrySource(client, () => responder.forget());
   const responder = createResponder({
-    answerZone: (question) => answerZone(question, source, zone),
+    answerZone(question) {
+      const own = answerZone(question, source, zone);
+      if (own !== undefined && own.rcode !== RCODE.NXDOMAIN) return own;
+      return answerEntry(question, entries.source, zone.domain) ?? own;
+    },
     upstream,
   });
-  const running = run(signal);
-  await Promise.race([synced, running]);
+  const running = Promise.all([run(signal), entries.run(signal)]);
+  await Promise.race([Promise.all([synced, entries.synced]), running]);
   if (!signal.aborted) {
     const { port } = await serveDns(config.listen, responder.respond, signal);
     for (const address of extraAddresses(config, log)) {
