@@ -19,7 +19,7 @@ export class Counter {
   }
 
   lines(name: string): string[] {
-    return [...this.#values].toSorted().map(([labels, value]) => `${name}${labels} ${value}`);
+    return [...this.#values].toSorted(byName).map(([labels, value]) => `${name}${labels} ${value}`);
   }
 }
 
@@ -85,10 +85,14 @@ export function byLabel(
   help: string,
   values: ReadonlyMap<string, number>,
 ): Family {
-  const lines = [...values].toSorted().map(([value, count]) => {
+  const lines = [...values].toSorted(byName).map(([value, count]) => {
     return `${name}${labelText({ [label]: value })} ${count}`;
   });
   return { name, type, help, lines };
+}
+
+function byName([left]: [string, number], [right]: [string, number]): number {
+  return left < right ? -1 : 1;
 }
 
 function labelText(labels: Labels): string {

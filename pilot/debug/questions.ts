@@ -99,7 +99,7 @@ function configDump(sources: DebugSources, names: readonly string[]): Answer {
   const parts = configDumpParts(proxy.connection, { endpoints: false });
   return answerWith(
     parts.map(({ "@type": url, ...fields }) => {
-      const typeUrl = String(url);
+      const typeUrl = url as string;
       return resource("", typeUrl.slice(typeUrl.indexOf("/") + 1), fields);
     }),
   );

@@ -6,7 +6,7 @@ import { decode } from "#pilot/proto/decode.ts";
 import type { JsonObject } from "#pilot/proto/json.ts";
 import { encode } from "#pilot/proto/encode.ts";
 import { startDiscoveryServer } from "./discovery-server.ts";
-import type { DiscoveryServer } from "./discovery-server.ts";
+import type { DiscoveryServer, DiscoveryServerOptions } from "./discovery-server.ts";
 import { resource } from "./testing/stream-harness.ts";
 
 const table = new ResourceTable(CLUSTER);
@@ -14,30 +14,32 @@ const changes = new Set<() => void>();
 let server: DiscoveryServer;
 let client: grpc.Client;
 
+const OPTIONS: DiscoveryServerOptions = {
+  address: "127.0.0.1",
+  version: "1.2.3",
+  instance: "one",
+  port: 0,
+  openView: (_node, { onChange }) => {
+    changes.add(onChange);
+    const close = (): void => void changes.delete(onChange);
+    return {
+      ok: true,
+      view: { proxyId: "p", tables: (type) => (type === CLUSTER ? [table] : []), close },
+    };
+  },
+  events: {
+    sent: () => undefined,
+    acknowledged: () => undefined,
+    recovered: () => undefined,
+    rejected: () => undefined,
+    converged: () => undefined,
+  },
+  log: () => undefined,
+};
+
 beforeAll(async () => {
   table.apply([resource(CLUSTER, "a"), resource(CLUSTER, "long", "x".repeat(100_000))]);
-  server = await startDiscoveryServer({
-    address: "127.0.0.1",
-    version: "1.2.3",
-    instance: "one",
-    port: 0,
-    openView: (_node, { onChange }) => {
-      changes.add(onChange);
-      const close = (): void => void changes.delete(onChange);
-      return {
-        ok: true,
-        view: { proxyId: "p", tables: (type) => (type === CLUSTER ? [table] : []), close },
-      };
-    },
-    events: {
-      sent: () => undefined,
-      acknowledged: () => undefined,
-      recovered: () => undefined,
-      rejected: () => undefined,
-      converged: () => undefined,
-    },
-    log: () => undefined,
-  });
+  server = await startDiscoveryServer(OPTIONS);
   client = new grpc.Client(`127.0.0.1:${server.port}`, grpc.credentials.createInsecure());
 });
 
@@ -48,10 +50,10 @@ afterAll(async () => {
 
 type Stream = grpc.ClientDuplexStream<Buffer, Buffer>;
 
-function open(method: string): Stream {
+function open(method: string, from = client): Stream {
   const same = (bytes: Buffer): Buffer => bytes;
   const service = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
-  return client.makeBidiStreamRequest(`${service}/${method}`, same, same);
+  return from.makeBidiStreamRequest(`${service}/${method}`, same, same);
 }
 
 function request(message: object): Buffer {
@@ -105,6 +107,16 @@ describe("the discovery server, asked by grpc-js", () => {
     const status = statusOf(large);
     large.write(Buffer.alloc(17 * 1024 * 1024));
     expect((await status).code).toBe(grpc.status.RESOURCE_EXHAUSTED);
+  });
+
+  test("asks clients to connect again after a while", async () => {
+    const aged = await startDiscoveryServer({ ...OPTIONS, maxConnectionAgeMs: 20 });
+    const target = new grpc.Client(`127.0.0.1:${aged.port}`, grpc.credentials.createInsecure());
+    const stream = open("DeltaAggregatedResources", target);
+    stream.write(request({ node: { id: "p" }, typeUrl: CLUSTER }));
+    expect((await statusOf(stream)).code).toBe(grpc.status.UNAVAILABLE);
+    target.close();
+    await aged.close();
   });
 
   test("says in the status what is wrong with a request", async () => {

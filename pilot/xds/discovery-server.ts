@@ -1,6 +1,7 @@
 /** The discovery service: ADS streams over gRPC, each with the view of its proxy. */
 
 import { hostname } from "node:os";
+import { Admissions } from "./admissions.ts";
 import { controlPlaneId } from "./discovery-response.ts";
 import { startGrpcServer } from "./grpc-server.ts";
 import type { CallHandler, GrpcCall, GrpcServer } from "./grpc-server.ts";
@@ -21,6 +22,8 @@ export interface DiscoveryServerOptions {
   port: number;
   /** PEM; plaintext without. */
   tls?: { cert: string; key: string };
+  /** Proxies are asked to connect again after about so long; default: 30 minutes. */
+  maxConnectionAgeMs?: number;
   openView: OpenView;
   events: StreamEvents;
   /** Answers requests of types that aren't resources. */
@@ -40,6 +43,10 @@ const SERVICE = "/envoy.service.discovery.v3.AggregatedDiscoveryService";
 const MAX_REQUEST_BYTES = 16 * 1024 * 1024;
 const MAX_CONNECTIONS = 10_000;
 const KEEPALIVE_MS = 30_000;
+/** Istio's, after which proxies spread over replicas anew. */
+const MAX_AGE_MS = 30 * 60_000;
+/** Connecting costs a millisecond where the class of the proxy is known. */
+const NEWCOMERS = { perSecond: 1000, burst: 100 };
 const TICK_MS = 1000;
 
 /** Resolves once it listens. */
@@ -85,7 +92,12 @@ export async function startDiscoveryServer(
     ]),
     maxMessageBytes: MAX_REQUEST_BYTES,
     maxConnections: MAX_CONNECTIONS,
-    keepaliveMs: KEEPALIVE_MS,
+    limits: {
+      keepaliveMs: KEEPALIVE_MS,
+      maxAgeMs: options.maxConnectionAgeMs ?? MAX_AGE_MS,
+      random: Math.random,
+    },
+    admissions: new Admissions(NEWCOMERS),
     log: options.log,
   });
   const ticker = setInterval(() => {

@@ -7,6 +7,9 @@
 import http2 from "node:http2";
 import type { Http2Session, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
+import type { Admissions } from "./admissions.ts";
+import { superviseSession } from "./grpc-session.ts";
+import type { SessionLimits } from "./grpc-session.ts";
 import { FrameReader, STATUS, encodeStatusMessage, frameHead } from "./grpc-frames.ts";
 
 /** One call from a client, open until either side ends it. */
@@ -36,7 +39,9 @@ export interface GrpcServerOptions {
   methods: ReadonlyMap<string, (call: GrpcCall) => CallHandler>;
   maxMessageBytes: number;
   maxConnections: number;
-  keepaliveMs: number;
+  limits: SessionLimits;
+  /** Calls are heard in their turn. */
+  admissions: Admissions;
   log: (line: string) => void;
 }
 
@@ -50,26 +55,52 @@ export interface GrpcServer {
 /** Messages up to this size go out in one piece. */
 const COALESCE_BYTES = 16 * 1024;
 const CLOSE_GRACE_MS = 1000;
+const MAX_HEADERS = 64;
+const MAX_HEADER_BYTES = 32 * 1024;
+const HANDSHAKE_MS = 10_000;
 
 /** Resolves once it listens. */
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
-  const settings = { maxConcurrentStreams: 64, initialWindowSize: 1 << 20 };
+  const settings = {
+    maxConcurrentStreams: 64,
+    initialWindowSize: 1 << 20,
+    maxHeaderListSize: MAX_HEADER_BYTES,
+  };
   // Outstanding responses are bounded by the streams' protocol, not by Node's own accounting, which
   // would refuse further streams of a connection.
-  const common = { settings, maxSessionMemory: Number.MAX_SAFE_INTEGER };
+  const common = {
+    settings,
+    maxSessionMemory: Number.MAX_SAFE_INTEGER,
+    maxHeaderListPairs: MAX_HEADERS,
+    maxSessionInvalidFrames: 16,
+    unknownProtocolTimeout: HANDSHAKE_MS,
+  };
   const server =
     options.tls === undefined
       ? http2.createServer(common)
-      : http2.createSecureServer({ ...common, ...options.tls, minVersion: "TLSv1.2" });
+      : http2.createSecureServer({
+          ...common,
+          ...options.tls,
+          minVersion: "TLSv1.2",
+          handshakeTimeout: HANDSHAKE_MS,
+        });
   server.maxConnections = options.maxConnections;
   const sessions = new Set<ServerHttp2Session>();
-  const calls = new Set<GrpcCall>();
+  const calls: OpenCalls = new Map();
   server.on("session", (session) => {
     sessions.add(session);
+    calls.set(session, new Set());
     // Clients that vanish are no news; their streams end, and that is handled there.
     session.on("error", () => session.destroy());
-    session.once("close", () => sessions.delete(session));
-    keepAlive(session, options.keepaliveMs);
+    session.once("close", () => {
+      sessions.delete(session);
+      calls.delete(session);
+    });
+    superviseSession(session, options.limits, () => {
+      for (const call of calls.get(session) ?? []) {
+        call.end(STATUS.UNAVAILABLE, "this connection has had its time: connect again");
+      }
+    });
   });
   server.on("stream", (stream: ServerHttp2Stream, headers: http2.IncomingHttpHeaders) =>
     handleStream(stream, headers, { options, calls }),
@@ -87,16 +118,19 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   };
 }
 
+type OpenCalls = Map<Http2Session, Set<GrpcCall>>;
+
 interface Open {
   sessions: Set<ServerHttp2Session>;
-  calls: Set<GrpcCall>;
+  calls: OpenCalls;
 }
 
 async function closeServer(
   server: { close(done: () => void): unknown },
   { sessions, calls }: Open,
 ): Promise<void> {
-  for (const call of calls) call.end(STATUS.UNAVAILABLE, "the server is shutting down");
+  for (const call of [...calls.values()].flatMap((all) => [...all]))
+    call.end(STATUS.UNAVAILABLE, "the server is shutting down");
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const session of sessions) session.close();
   const force = setTimeout(() => {
@@ -106,26 +140,9 @@ async function closeServer(
   clearTimeout(force);
 }
 
-/** A peer that doesn't answer a ping until the next is due is gone. */
-function keepAlive(session: Http2Session, everyMs: number): void {
-  let answered = true;
-  const timer = setInterval(() => {
-    if (!answered) {
-      session.destroy();
-      return;
-    }
-    answered = false;
-    session.ping((error) => {
-      answered = error === null;
-    });
-  }, everyMs);
-  timer.unref();
-  session.once("close", () => clearInterval(timer));
-}
-
 interface Context {
   options: GrpcServerOptions;
-  calls: Set<GrpcCall>;
+  calls: OpenCalls;
 }
 
 function handleStream(
@@ -163,22 +180,43 @@ function handleStream(
       if (!stream.destroyed) stream.end();
     },
   };
-  calls.add(call);
-  const handler = open(call);
+  const siblings = stream.session === undefined ? undefined : calls.get(stream.session);
+  siblings?.add(call);
+  // Nothing of a call is read before its turn, so waiting costs what HTTP/2 lets the client send.
+  let handler: CallHandler | undefined;
+  const leave = options.admissions.enter(() => {
+    if (stream.destroyed) return;
+    handler = open(call);
+    hear(stream, { call, handler, isEnded: () => ended }, options);
+  });
+  stream.once("close", () => {
+    ended = true;
+    siblings?.delete(call);
+    leave();
+    handler?.onEnd();
+  });
+}
+
+interface HeardCall {
+  call: GrpcCall;
+  handler: CallHandler;
+  isEnded: () => boolean;
+}
+
+function hear(
+  stream: ServerHttp2Stream,
+  { call, handler, isEnded }: HeardCall,
+  options: GrpcServerOptions,
+): void {
   const reader = new FrameReader(options.maxMessageBytes);
   stream.on("data", (chunk: Buffer) => {
-    if (ended) return;
+    if (isEnded()) return;
     const problem = reader.push(chunk, (message) => {
-      if (!ended) guard(call, options.log, () => handler.onMessage(message));
+      if (!isEnded()) guard(call, options.log, () => handler.onMessage(message));
     });
     if (problem !== undefined) call.end(problem.code, problem.message);
   });
   stream.on("end", () => call.end(STATUS.OK, ""));
-  stream.once("close", () => {
-    ended = true;
-    calls.delete(call);
-    handler.onEnd();
-  });
 }
 
 /** A bug that one call brings up ends that call only. */

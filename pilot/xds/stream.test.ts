@@ -182,7 +182,7 @@ describe.each<Protocol>(["delta", "sotw"])("a %s stream", (protocol) => {
   test("answers questions about the server without a node, once each", () => {
     const harness = new StreamHarness(protocol);
     const type = "istio.io/debug" as typeof CLUSTER;
-    harness.ask({ type, names: ["syncz"], node: null });
+    harness.ask({ type, names: ["syncz"], node: null, nonce: "its own" });
     harness.ask({ type, names: ["syncz"], node: null, nonce: harness.answers[0]!.nonce });
     expect(harness.answers).toMatchObject([{ type }]);
     harness.ask({ type, names: ["no"], node: null });
@@ -348,8 +348,8 @@ describe("a state-of-the-world stream", () => {
 
 function altNamesOf({ resources = [] }: RawResponse): string[] {
   return resources
-    .toSorted((left, right) => (String(left["name"]) < String(right["name"]) ? -1 : 1))
-    .map((one) => String(one["altStatName"] ?? ""));
+    .toSorted((left, right) => ((left["name"] as string) < (right["name"] as string) ? -1 : 1))
+    .map((one) => (one["altStatName"] ?? "") as string);
 }
 
 describe("a delta stream", () => {

@@ -179,8 +179,8 @@ export class DiscoveryStream {
     const { answer, send, local } = this.#options;
     const result = answer?.({ typeUrl, names, peer: this.peer, local });
     if (result === undefined) return false;
-    // What acknowledges an answer asks nothing.
-    if (request.nonce !== "") return true;
+    // What acknowledges an answer asks nothing; istioctl puts a nonce of its own into its question.
+    if (/^\d+$/.test(request.nonce) && Number(request.nonce) <= this.#nonce) return true;
     if (!result.ok) this.#end(result.code, result.message);
     else {
       const nonce = String(++this.#nonce);

@@ -217,5 +217,5 @@ export class StreamHarness {
 }
 
 function nameOf(resource: JsonObject): string {
-  return String(resource["name"] ?? resource["clusterName"] ?? "");
+  return (resource["name"] ?? resource["clusterName"] ?? "") as string;
 }
