@@ -1,12 +1,6 @@
 /** envoy.config.listener.v3.Listener. */
 
-import type {
-  AccessLog,
-  ChainMatch,
-  FilterChain,
-  Listener,
-  TcpForward,
-} from "#pilot/ir/listener.ts";
+import type { ChainMatch, FilterChain, Listener, TcpForward } from "#pilot/ir/listener.ts";
 import { type Extension, duration, nonEmpty, socketAddress } from "./any.ts";
 import { noRouteLogger } from "./filters/access-log.ts";
 import { serverNameResolution } from "./filters/dynamic-forward-proxy.ts";
@@ -28,11 +22,11 @@ export function buildListener(listener: Listener): object {
       additionalAddresses: listener.additionalAddresses.map((address) => ({
         address: socketAddress(address, listener.port),
       })),
-      filterChains: listener.filterChains.map((chain) => filterChain(chain, log)),
+      filterChains: listener.filterChains.map((chain) => filterChain(chain, listener)),
     }),
     ...(listener.defaultFilterChain === undefined
       ? {}
-      : { defaultFilterChain: filterChain(listener.defaultFilterChain, log) }),
+      : { defaultFilterChain: filterChain(listener.defaultFilterChain, listener) }),
     ...(listener.useOriginalDestination ? { useOriginalDst: true } : {}),
     ...nonEmpty({ listenerFilters: listenerFilters(listener) }),
     ...(waits
@@ -47,14 +41,14 @@ export function buildListener(listener: Listener): object {
   };
 }
 
-function filterChain(chain: FilterChain, log: AccessLog | undefined): object {
+function filterChain(chain: FilterChain, { accessLog: log, pathNormalization }: Listener): object {
   const match = chainMatch(chain.match);
   return {
     ...(chain.name === undefined ? {} : { name: chain.name }),
     ...(Object.keys(match).length === 0 ? {} : { filterChainMatch: match }),
     filters:
       chain.connection.kind === "http"
-        ? [httpConnectionManager(chain.connection, log)]
+        ? [httpConnectionManager(chain.connection, log, pathNormalization)]
         : [...byServerName(chain.connection), tcpProxy(chain.connection, log)],
     ...(chain.tls === undefined ? {} : { transportSocket: serverSocket(chain.tls) }),
     transportSocketConnectTimeout: duration(HANDSHAKE_MS),

@@ -26,6 +26,17 @@ export interface HttpConnection {
     | { readonly kind: "inline"; readonly configuration: RouteConfiguration };
   /** Hosts of requests are resolved into this memory, for clusters that resolve on request. */
   readonly dnsCache?: string;
+  /** Of a gateway: what stands before it. */
+  readonly edge?: HttpEdge;
+}
+
+export interface HttpEdge {
+  /** Proxies before this one whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: number;
+  /** What becomes of the header x-forwarded-client-cert. */
+  readonly clientCertificate?:
+    "SANITIZE" | "FORWARD_ONLY" | "APPEND_FORWARD" | "SANITIZE_SET" | "ALWAYS_FORWARD_ONLY";
+  readonly http10?: true;
 }
 
 export interface TcpForward {
@@ -50,7 +61,7 @@ export interface FilterChain {
 }
 
 /** What is looked at before a chain is chosen. */
-export type Inspector = "original-destination" | "tls" | "http";
+export type Inspector = "proxy-protocol" | "original-destination" | "tls" | "http";
 
 export interface AccessLog {
   readonly path: string;
@@ -76,5 +87,7 @@ export interface Listener {
   readonly filterChains: readonly FilterChain[];
   readonly defaultFilterChain?: FilterChain;
   readonly accessLog?: AccessLog;
+  /** What is made of a request's path before routes look at it; absent: dot segments go. */
+  readonly pathNormalization?: "NONE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
   readonly origins: readonly Origin[];
 }

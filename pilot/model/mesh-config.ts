@@ -1,5 +1,6 @@
 /** Settings of the whole mesh: the part of Istio's MeshConfig that translation reads, parsed. */
 
+import type { EdgeSettings } from "./edge.ts";
 import type {
   ConnectionPoolSettings,
   LocalityLoadBalancerSetting,
@@ -61,6 +62,8 @@ export interface MeshConfig {
   readonly listenerLog: boolean;
   /** Of servers of gateways that say nothing themselves. */
   readonly tlsDefaults?: TlsDefaults;
+  /** What stands before gateways that say nothing themselves. */
+  readonly gatewayTopology?: EdgeSettings;
   readonly pathNormalization: PathNormalization;
   /** Mutual TLS between proxies where no policy says otherwise. */
   readonly peerTls: PeerTls;

@@ -4,6 +4,7 @@
  */
 
 import { isIP } from "node:net";
+import { type EdgeSettings, edgeOfMetadata } from "./edge.ts";
 import { type Labels, type Locality, NO_LOCALITY } from "./object.ts";
 
 export type ProxyType = "sidecar" | "router";
@@ -39,6 +40,8 @@ export interface Proxy {
   readonly hasCertificate: boolean;
   /** Metadata that is plain text, for selections by it. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Counts for gateways only. */
+  readonly edge: EdgeSettings;
 }
 
 export interface NodeProblem {
@@ -116,6 +119,7 @@ export function parseProxy(node: NodeInput): ProxyResult {
       serviceCluster: asName(node.cluster),
       hasCertificate: metadata.get(CERTIFICATE) !== NO_CERTIFICATE,
       metadata: plainMetadata(metadata),
+      edge: edgeOfMetadata(metadata),
     },
   };
 }

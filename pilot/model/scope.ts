@@ -6,6 +6,7 @@
 
 import { cached } from "./cached.ts";
 import { type PatchRef, patchesFor } from "./envoy-filters.ts";
+import { type EdgeSettings, joinEdges } from "./edge.ts";
 import { matchesAll } from "./labels.ts";
 import type { MeshConfig } from "./mesh-config.ts";
 import type { Hostname, ObjectKey } from "./name.ts";
@@ -86,6 +87,8 @@ export interface WorkloadScope {
   readonly labels: Labels;
   /** Filled only where a Sidecar's ingress depends on the instance's own address. */
   readonly addresses: readonly string[];
+  /** Of a gateway that isn't reached directly, or has other settings of its own. */
+  readonly edge?: EdgeSettings;
   /** As in OutboundScope. */
   readonly isPlain?: true;
   readonly patches?: readonly PatchRef[];
@@ -102,6 +105,8 @@ export function scopesOf(
 ): { outbound: OutboundScope; workload: WorkloadScope } {
   const sidecar = proxy.type === "sidecar" ? sidecarOf(context, proxy) : undefined;
   const labels = mentionedLabels(context, proxy.labels);
+  const edge =
+    proxy.type === "router" ? joinEdges(context.mesh.gatewayTopology ?? {}, proxy.edge) : undefined;
   const outbound: Omit<OutboundScope, "key"> = {
     kind: "outbound",
     proxyType: proxy.type,
@@ -127,6 +132,7 @@ export function scopesOf(
     labels: proxy.type === "router" ? labels : {},
     addresses: sidecar !== undefined && needsAddress(sidecar) ? proxy.addresses : [],
     ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
+    ...(edge === undefined ? {} : { edge }),
     ...observation(context, proxy, "workload"),
   };
   return {

@@ -17,7 +17,7 @@ import type {
 } from "#crds/types/networking-v1.ts";
 import { type Shape, checkShape } from "./shape.ts";
 import { LOCALITY, OUTLIERS, POOL, ZONE_AWARE } from "./shapes.ts";
-import { parseTlsDefaults } from "./tls-defaults.ts";
+import { gatewaySettings } from "./tls-defaults.ts";
 
 export interface SettingProblem {
   readonly path: string;
@@ -75,7 +75,7 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
         "mode",
         oneOf("PASSTHROUGH", "LOCALHOST"),
       ),
-      tlsDefaults: field("tlsDefaults", parseTlsDefaults),
+      ...gatewaySettings(field),
       connectTimeoutMs: field("connectTimeout", asDuration),
       protocolDetectionTimeoutMs: field("protocolDetectionTimeout", asDuration),
       defaultServiceExportTo: field("defaultServiceExportTo", asTexts),

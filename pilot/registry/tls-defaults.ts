@@ -1,6 +1,36 @@
-/** `tlsDefaults` of the mesh's settings. */
+/** What the mesh's settings say about its edge and the paths of requests. */
 
-import type { TlsDefaults } from "#pilot/model/mesh-config.ts";
+import { type EdgeSettings, parseTopology } from "#pilot/model/edge.ts";
+import type { MeshConfig, PathNormalization, TlsDefaults } from "#pilot/model/mesh-config.ts";
+
+type TakeField = <T>(name: string, parse: (raw: unknown) => T | undefined) => T | undefined;
+
+/** `tlsDefaults`, `pathNormalization`, `defaultConfig.gatewayTopology`; absent where not set. */
+export function gatewaySettings(field: TakeField): Partial<MeshConfig> {
+  return {
+    tlsDefaults: field("tlsDefaults", parseTlsDefaults),
+    pathNormalization: field("pathNormalization", parsePathNormalization),
+    gatewayTopology: field("defaultConfig", parseDefaultTopology),
+  };
+}
+
+function parseDefaultTopology(value: unknown): EdgeSettings | undefined {
+  const fields = fieldsOf(value);
+  return fields && parseTopology(fields.get("gatewayTopology"));
+}
+
+const NORMALIZATIONS: ReadonlyMap<unknown, PathNormalization> = new Map([
+  ["DEFAULT", "BASE"],
+  ["BASE", "BASE"],
+  ["NONE", "NONE"],
+  ["MERGE_SLASHES", "MERGE_SLASHES"],
+  ["DECODE_AND_MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"],
+]);
+
+/** `pathNormalization: {normalization: BASE}`. */
+function parsePathNormalization(value: unknown): PathNormalization | undefined {
+  return NORMALIZATIONS.get(fieldsOf(value)?.get("normalization") ?? "DEFAULT");
+}
 
 const VERSIONS: ReadonlyMap<unknown, TlsDefaults["minVersion"]> = new Map([
   ["TLS_AUTO", undefined],
@@ -17,7 +47,7 @@ const CURVES: ReadonlySet<unknown> = new Set([
 ]);
 
 /** Undefined where it can't be used. */
-export function parseTlsDefaults(value: unknown): TlsDefaults | undefined {
+function parseTlsDefaults(value: unknown): TlsDefaults | undefined {
   const fields = fieldsOf(value);
   if (fields === undefined) return undefined;
   const version = fields.get("minProtocolVersion");

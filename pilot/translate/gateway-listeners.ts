@@ -1,13 +1,15 @@
 /** Listeners of gateways: a chain for all plain requests of a port, a chain a name for TLS. */
 
-import type { FilterChain, Listener } from "#pilot/ir/listener.ts";
+import type { FilterChain, HttpEdge, Listener } from "#pilot/ir/listener.ts";
 import { mergeOrigins } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
+import type { EdgeSettings } from "#pilot/model/edge.ts";
 import { compareText } from "#pilot/model/object.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import { type WorkloadScope, meshOf } from "#pilot/model/scope.ts";
 import { accessLogOf } from "./access-log.ts";
 import { passthroughChains } from "./auto-passthrough.ts";
+import { freeChains } from "./free-chains.ts";
 import {
   type PlannedListener,
   type PlannedServer,
@@ -18,6 +20,7 @@ import { routeName, rulesOfGateway } from "./gateway-routes.ts";
 import { serverTls } from "./gateway-tls.ts";
 import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
 import { destinationsFor } from "./outbound-listeners.ts";
+import { pathFields } from "./path-normalization.ts";
 import { type Translated, originOf } from "./result.ts";
 
 /** All listeners of a gateway workload; one without a chain would be refused and isn't made. */
@@ -30,7 +33,7 @@ export function translateGatewayListeners(
   const listeners: Listener[] = [];
   for (const planned of plan.listeners) {
     const chains = chainsOf(context, scope, planned, problems);
-    if (chains.length > 0) listeners.push(buildListener(context, planned, chains));
+    if (chains.length > 0) listeners.push(buildListener(context, scope, planned, chains));
   }
   listeners.sort((left, right) => compareText(left.name, right.name));
   return { value: listeners, problems };
@@ -38,6 +41,7 @@ export function translateGatewayListeners(
 
 function buildListener(
   context: PushContext,
+  scope: WorkloadScope,
   planned: PlannedListener,
   filterChains: readonly FilterChain[],
 ): Listener {
@@ -53,10 +57,14 @@ function buildListener(
     direction: "outbound",
     bindToPort: true,
     useOriginalDestination: false,
-    inspectors: byName ? ["tls"] : [],
+    inspectors: [
+      ...(scope.edge?.proxyProtocol === true ? (["proxy-protocol"] as const) : []),
+      ...(byName ? (["tls"] as const) : []),
+    ],
     uninspectedPorts: [],
     filterChains,
     ...(accessLog === undefined ? {} : { accessLog }),
+    ...pathFields(context.mesh),
     origins: mergeOrigins(planned.servers.map(({ gateway, path }) => originOf(gateway.key, path))),
   };
 }
@@ -67,17 +75,12 @@ function chainsOf(
   planned: PlannedListener,
   problems: IrProblem[],
 ): FilterChain[] {
-  const chains: FilterChain[] = [];
-  const matches = new Set<string>();
-  for (const server of planned.servers) {
-    for (const chain of chainsOfServer(context, scope, planned, server, problems)) {
-      const match = JSON.stringify(chain.match);
-      if (matches.has(match)) continue;
-      matches.add(match);
-      chains.push(chain);
-    }
-  }
-  return chains;
+  // Plain servers of a port share a chain, and their routes find the host.
+  const plain = planned.servers.find(({ kind }) => kind === "http");
+  const chains = planned.servers
+    .filter((server) => server.kind !== "http" || server === plain)
+    .flatMap((server) => chainsOfServer(context, scope, planned, server, problems));
+  return freeChains(chains, problems);
 }
 
 function chainsOfServer(
@@ -89,13 +92,13 @@ function chainsOfServer(
 ): FilterChain[] {
   switch (server.kind) {
     case "http":
-      return [httpChain(planned, server, {})];
+      return [httpChain(scope, planned, server, {})];
     case "https": {
       const tls = serverTls(server, meshOf(context, scope));
       problems.push(...tls.problems);
       return tls.value === undefined
         ? []
-        : [{ ...httpChain(planned, server, byName(server)), tls: tls.value }];
+        : [{ ...httpChain(scope, planned, server, byName(server)), tls: tls.value }];
     }
     case "tls":
     case "tcp":
@@ -107,21 +110,30 @@ function chainsOfServer(
 }
 
 function httpChain(
+  scope: WorkloadScope,
   planned: PlannedListener,
   server: PlannedServer,
   match: FilterChain["match"],
 ): FilterChain {
-  const { gateway, path } = server;
+  const { gateway, path, kind } = server;
+  const { name = "" } = server.server;
+  const { edge } = scope;
   return {
     match,
     connection: {
       kind: "http",
       role: "gateway",
-      statPrefix: `outbound_${planned.address}_${planned.port};`,
+      statPrefix:
+        kind === "https" && name !== "" ? name : `outbound_${planned.address}_${planned.port};`,
       routes: { kind: "discovered", name: routeName(planned, server) },
+      ...(edge === undefined ? {} : { edge: httpEdge(edge) }),
     },
     origins: [originOf(gateway.key, path)],
   };
+}
+
+function httpEdge({ proxyProtocol: _, ...edge }: EdgeSettings): HttpEdge {
+  return edge;
 }
 
 /** `*` serves clients without a server name as well, so it is no match at all. */

@@ -133,7 +133,8 @@ function accept(
   problems: IrProblem[],
 ): PlannedServer | undefined {
   const refuse = (reason: string, message: string): void => {
-    const { gateway, path } = planned;
+    const { gateway } = planned;
+    const path = gateway.sourcePaths?.[`${planned.path}.tls`] ?? planned.path;
     problems.push({ object: gateway.key, path, severity: "error", reason, message });
   };
   const first = servers[0];

@@ -101,7 +101,7 @@ function buildConfiguration(
     return draft;
   };
   for (const server of servers) {
-    const redirects = server.kind === "http" && server.server.tls?.httpsRedirect === true;
+    const redirects = server.server.tls?.httpsRedirect === true;
     for (const rule of [...rulesOfGateway(context, scope, server.gateway)].toSorted(compareAge)) {
       const hosts = sharedHosts(
         server.hosts,

@@ -23,6 +23,7 @@ import { passthroughTo } from "./catch-all-clusters.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
 import { type InboundPort, SOURCE_ADDRESS, inboundPorts } from "./inbound-ports.ts";
 import { forwardTo } from "./outbound-listeners.ts";
+import { pathFields } from "./path-normalization.ts";
 import { type Reporter, type Translated, reporter } from "./result.ts";
 import { applyPolicy } from "./traffic-policy.ts";
 
@@ -150,6 +151,7 @@ export function translateInboundListeners(
           ...chains,
         ],
         ...(accessLog === undefined ? {} : { accessLog }),
+        ...pathFields(mesh),
         origins: ports.flatMap((port) => port.origins),
       },
     ],

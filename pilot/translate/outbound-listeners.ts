@@ -23,6 +23,7 @@ import type { Destinations } from "./http-action.ts";
 import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
 import { ANY, type PlannedPort, outboundListenerPlan } from "./outbound-plan.ts";
 import { outboundPolicy } from "./outbound-routes.ts";
+import { pathFields } from "./path-normalization.ts";
 import { type Translated, originOf } from "./result.ts";
 
 export const OUTBOUND_PORT = 15001;
@@ -161,6 +162,7 @@ function finish(
     filterChains: alone ? [rest] : chains,
     ...(alone ? {} : { defaultFilterChain: rest ?? unmatched(mesh, policy) }),
     ...(accessLog === undefined ? {} : { accessLog }),
+    ...pathFields(mesh),
     origins: mergeOrigins(draft.origins),
   };
 }
@@ -199,6 +201,7 @@ const virtualOutbound = cached(
       },
     ],
     ...(accessLog === undefined ? {} : { accessLog }),
+    ...pathFields(mesh),
     origins: [],
   }),
 );

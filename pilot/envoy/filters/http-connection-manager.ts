@@ -1,6 +1,12 @@
 /** envoy.filters.network.http_connection_manager with the HTTP filters of its role. */
 
-import type { AccessLog, HttpConnection, HttpRole } from "#pilot/ir/listener.ts";
+import type {
+  AccessLog,
+  HttpConnection,
+  HttpEdge,
+  HttpRole,
+  Listener,
+} from "#pilot/ir/listener.ts";
 import { type Extension, FROM_ADS, extension } from "#pilot/envoy/any.ts";
 import { buildRouteConfiguration, buildVirtualHost } from "#pilot/envoy/route.ts";
 import { hostResolution } from "./dynamic-forward-proxy.ts";
@@ -13,6 +19,7 @@ const TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpCo
 export function httpConnectionManager(
   connection: HttpConnection,
   log: AccessLog | undefined,
+  path: Listener["pathNormalization"],
 ): Extension {
   return extension("envoy.filters.network.http_connection_manager", TYPE, {
     statPrefix: connection.statPrefix,
@@ -24,13 +31,12 @@ export function httpConnectionManager(
       ...(connection.dnsCache === undefined ? [] : [hostResolution(connection.dnsCache)]),
       router(),
     ],
-    ...trust(connection.role),
+    ...trust(connection.role, connection.edge),
     ...(log === undefined ? {} : { accessLog: [accessLogger(log)] }),
     streamIdleTimeout: "0s",
     proxy100Continue: true,
     upgradeConfigs: [{ upgradeType: "websocket" }],
-    normalizePath: true,
-    pathWithEscapedSlashesAction: "KEEP_UNCHANGED",
+    ...normalization(path),
   });
 }
 
@@ -44,7 +50,7 @@ function routes({ routes: source }: HttpConnection): object {
 }
 
 /** What is believed of the peer, and told about it: a gateway's clients are strangers. */
-function trust(role: HttpRole): object {
+function trust(role: HttpRole, edge: HttpEdge = {}): object {
   switch (role) {
     case "outbound":
       return { useRemoteAddress: false };
@@ -55,14 +61,29 @@ function trust(role: HttpRole): object {
         forwardClientCertDetails: "APPEND_FORWARD",
         setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
       };
-    case "gateway":
+    case "gateway": {
+      const forward = edge.clientCertificate ?? "SANITIZE_SET";
+      const tells = forward === "APPEND_FORWARD" || forward === "SANITIZE_SET";
+      const details = { subject: true, cert: true, dns: true, uri: true };
       return {
         serverName: "istio-envoy",
         useRemoteAddress: true,
-        forwardClientCertDetails: "SANITIZE_SET",
-        setCurrentClientCertDetails: { subject: true, cert: true, dns: true, uri: true },
+        ...(edge.trustedProxies === undefined ? {} : { xffNumTrustedHops: edge.trustedProxies }),
+        forwardClientCertDetails: forward,
+        ...(tells ? { setCurrentClientCertDetails: details } : {}),
+        ...(edge.http10 === true ? { httpProtocolOptions: { acceptHttp10: true } } : {}),
       };
+    }
   }
+}
+
+function normalization(path: Listener["pathNormalization"]): object {
+  return {
+    normalizePath: path !== "NONE",
+    ...(path?.endsWith("MERGE_SLASHES") === true ? { mergeSlashes: true } : {}),
+    pathWithEscapedSlashesAction:
+      path === "DECODE_AND_MERGE_SLASHES" ? "UNESCAPE_AND_FORWARD" : "KEEP_UNCHANGED",
+  };
 }
 
 function grpcStats(): Extension {

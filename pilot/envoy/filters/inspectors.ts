@@ -6,6 +6,7 @@ import { type Extension, extension } from "#pilot/envoy/any.ts";
 /** In the order in which they must run: where it goes, whether it is TLS, whether it is HTTP. */
 export function listenerFilters(listener: Listener): object[] {
   const filters: object[] = [];
+  if (listener.inspectors.includes("proxy-protocol")) filters.push(proxyProtocol());
   if (listener.inspectors.includes("original-destination")) filters.push(originalDestination());
   if (listener.inspectors.includes("tls")) {
     filters.push({
@@ -33,6 +34,14 @@ function originalDestination(): Extension {
   return extension(
     "envoy.filters.listener.original_dst",
     "envoy.extensions.filters.listener.original_dst.v3.OriginalDst",
+  );
+}
+
+/** Required, as Istio has it: without it anyone could claim any address. */
+function proxyProtocol(): Extension {
+  return extension(
+    "envoy.filters.listener.proxy_protocol",
+    "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
   );
 }
 
