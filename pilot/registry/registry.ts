@@ -199,7 +199,7 @@ export class Registry {
 
   #secret(event: PlatformEvent): Change[] {
     const { name, namespace } = event.object.metadata;
-    const made = event.type === "delete" ? undefined : convertSecret(event.object as core.Secret);
+    const made = event.type === "delete" ? undefined : convertSecret(event.object);
     return this.#made.become(`Secret/${namespace}/${name}`, made === undefined ? [] : [made]);
   }
 

@@ -1,9 +1,8 @@
 /** Listeners of gateways: a chain for all plain requests of a port, a chain a name for TLS. */
 
-import type { FilterChain, HttpEdge, Listener } from "#pilot/ir/listener.ts";
+import type { FilterChain, Listener } from "#pilot/ir/listener.ts";
 import { mergeOrigins } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
-import type { EdgeSettings } from "#pilot/model/edge.ts";
 import { compareText } from "#pilot/model/object.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import { type WorkloadScope, meshOf } from "#pilot/model/scope.ts";
@@ -126,14 +125,10 @@ function httpChain(
       statPrefix:
         kind === "https" && name !== "" ? name : `outbound_${planned.address}_${planned.port};`,
       routes: { kind: "discovered", name: routeName(planned, server) },
-      ...(edge === undefined ? {} : { edge: httpEdge(edge) }),
+      ...(edge === undefined ? {} : { edge }),
     },
     origins: [originOf(gateway.key, path)],
   };
-}
-
-function httpEdge({ proxyProtocol: _, ...edge }: EdgeSettings): HttpEdge {
-  return edge;
 }
 
 /** `*` serves clients without a server name as well, so it is no match at all. */
