@@ -27,6 +27,7 @@ import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import type { ObjectKey } from "#pilot/model/name.ts";
 import type { ModelObject } from "#pilot/model/object.ts";
 import { objectOf } from "#pilot/model/push-context.ts";
+import type { PushContext } from "#pilot/model/push-context.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
 import { UNSUPPORTED_CONFIG } from "#pilot/registry/unsupported.ts";
@@ -34,6 +35,7 @@ import { ObjectStatuses } from "#pilot/status/object-statuses.ts";
 import { problemEvents } from "#pilot/status/problem-events.ts";
 import { ProblemReporter, textOf } from "#pilot/status/problem-reporter.ts";
 import type { ReportedProblem } from "#pilot/status/problem-reporter.ts";
+import { runValidation } from "#pilot/validate/run.ts";
 import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import { Rejections, describeRejection } from "#pilot/xds/rejections.ts";
@@ -53,6 +55,8 @@ export interface ServeOptions {
   /** Certificate of the ADS server, needed unless `insecure`. */
   serving?: PkiFiles;
   clusterDomain?: string;
+  /** The cluster's DNS is Lateen's, which knows hosts of ServiceEntries. */
+  dnsTellsAllocated?: boolean;
   /** Gets the line that says that everything is served; default: stdout. */
   onReady?: (line: string) => void;
   log?: (line: string) => void;
@@ -85,6 +89,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     },
     log,
     clusterDomain: options.clusterDomain ?? "cluster.local",
+    dnsTellsAllocated: options.dnsTellsAllocated ?? false,
     observe: (event) => {
       if (event.cluster === undefined) statuses.observe(event);
     },
@@ -163,6 +168,11 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     options.http === undefined
       ? undefined
       : await startDebugServer(parseAddress(options.http), sources);
+  if (options.webhook !== undefined && options.serving !== undefined && client !== undefined) {
+    const { serving, webhook } = options;
+    const context = (): PushContext => pusher.context;
+    await runValidation({ ...parseAddress(webhook), serving, client, context, log, signal });
+  }
   const namespace = pusher.context.mesh.rootNamespace;
   statuses.run({ ...(client === undefined ? {} : { client }), namespace, log, signal });
   source?.allocateAddresses();

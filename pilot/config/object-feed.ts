@@ -14,6 +14,8 @@ export interface ObjectFeedOptions {
   clusterDomain: string;
   /** Name of the cluster that configuration comes from; Istio's `Kubernetes` when absent. */
   clusterId?: string;
+  /** The cluster's DNS answers with the addresses that ServiceEntries were given. */
+  dnsTellsAllocated?: boolean;
   /** Hears of every object before anything is made of it. */
   observe?: (event: PlatformEvent) => void;
 }
@@ -38,8 +40,11 @@ export class ObjectFeed implements EventSink {
 
   constructor(options: ObjectFeedOptions) {
     const { clusterDomain, clusterId = DEFAULT_MESH.clusterId } = options;
+    const { dnsTellsAllocated = false } = options;
     this.#options = options;
-    this.#registry = new Registry({ mesh: { ...DEFAULT_MESH, clusterDomain, clusterId } });
+    this.#registry = new Registry({
+      mesh: { ...DEFAULT_MESH, clusterDomain, clusterId, dnsTellsAllocated },
+    });
     this.#ingresses = new IngressFeed(clusterDomain);
     this.#handlers = [
       (event) => this.#registry.handle(event),

@@ -69,6 +69,8 @@ export interface MeshConfig {
   readonly peerTls: PeerTls;
   /** Name of the cluster that configuration comes from, as its proxies know it. */
   readonly clusterId: string;
+  /** The cluster's DNS answers with the addresses that hosts of ServiceEntries were given. */
+  readonly dnsTellsAllocated: boolean;
   /** Hosts whose endpoints are called from their own cluster only, or expressly from everywhere. */
   readonly clusterLocalHosts: readonly ClusterLocalHost[];
   /** Namespaces that the mesh looks at; none: all. */
@@ -141,6 +143,7 @@ export const DEFAULT_MESH: MeshConfig = {
   pathNormalization: "BASE",
   peerTls: "PERMISSIVE",
   clusterId: "Kubernetes",
+  dnsTellsAllocated: false,
   clusterLocalHosts: [],
   discoverySelectors: [],
 };

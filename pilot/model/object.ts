@@ -100,6 +100,8 @@ export interface Service {
   readonly ports: readonly ServicePort[];
   /** Virtual IPs and CIDRs; empty for headless services and names without an address. */
   readonly addresses: readonly string[];
+  /** Addresses that stand for one that has none, where clients' DNS tells them so. */
+  readonly allocated?: readonly string[];
   readonly resolution: Resolution;
   /** Outside the mesh: no identity is expected there. */
   readonly external: boolean;

@@ -58,6 +58,8 @@ interface Indexed {
   readersOfPlace: Service | DestinationRule;
   /** By cluster, of those that aren't in the one that configuration comes from. */
   remoteServices: Service;
+  /** Those with allocated addresses. */
+  allocatedServices: Service;
   networkGateways: NetworkGateways;
   endpointsByHost: EndpointSet;
   endpointsByAddress: EndpointSet;
@@ -243,6 +245,9 @@ function emptyIndexes(mesh: MeshConfig): Indexes {
     remoteServices: emptyIndex(
       by<Service>((one) => (one.cluster === undefined ? [] : [one.cluster]), compareServices),
     ),
+    allocatedServices: emptyIndex(
+      by<Service>((one) => (one.allocated === undefined ? [] : [one.host]), compareServices),
+    ),
     networkGateways: emptyIndex(all<NetworkGateways>(compareByKey)),
     endpointsByHost: emptyIndex(by<EndpointSet>((set) => [set.host], compareByKey)),
     endpointsByAddress: emptyIndex(
@@ -327,6 +332,7 @@ function updateIndexes(
     ]),
     readersOfPlace: update(indexes.readersOfPlace, (list) => [...services(list), ...rules(list)]),
     remoteServices: update(indexes.remoteServices, services),
+    allocatedServices: update(indexes.allocatedServices, services),
     networkGateways: update(indexes.networkGateways, (list) => of("NetworkGateways", list)),
     endpointsByHost: update(indexes.endpointsByHost, endpoints),
     endpointsByAddress: update(indexes.endpointsByAddress, endpoints),

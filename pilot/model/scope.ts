@@ -24,7 +24,7 @@ import { lookup } from "./object-index.ts";
 import { type PlaceKind, failoverLabelsOfMesh, placesReadByMesh } from "./place.ts";
 import type { Proxy, ProxyType } from "./proxy.ts";
 import { type PushContext, allGateways } from "./push-context.ts";
-import { clusterOf, isIn, networkOf, workloadOf } from "./vantage.ts";
+import { clusterOf, isIn, isToldAllocated, networkOf, workloadOf } from "./vantage.ts";
 import { telemetriesFor, tracedName } from "./telemetries.ts";
 
 export type ScopeKey = string & { readonly brand: "ScopeKey" };
@@ -43,6 +43,8 @@ export interface OutboundScope {
   readonly network: string;
   /** The further cluster that it is in; empty for the one that configuration comes from. */
   readonly cluster: string;
+  /** Its clients know hosts of ServiceEntries by allocated addresses. */
+  readonly isToldAllocated?: true;
   /** It is a gateway whose server names are those of clusters (AUTO_PASSTHROUGH). */
   readonly passesBetweenNetworks?: true;
   /** Only where some rule or service looks at it; none otherwise. */
@@ -115,6 +117,7 @@ export function scopesOf(
     labels,
     network: networkOf(context, proxy),
     cluster: clusterOf(context, proxy),
+    ...(isToldAllocated(context, proxy) ? { isToldAllocated: true as const } : {}),
     ...(passesBetweenNetworks(context, proxy) ? { passesBetweenNetworks: true as const } : {}),
     locality: readsPlace(context, "locality") ? proxy.locality : NO_LOCALITY,
     node: readsPlace(context, "node") ? nodeOf(context, proxy) : "",

@@ -42,3 +42,9 @@ export function workloadOf(context: PushContext, proxy: Proxy): Workload | undef
 export function gatewaysBetweenNetworks(context: PushContext): readonly NetworkGateways[] {
   return lookup(context.indexes.networkGateways, ALL);
 }
+
+/** Whether clients beside a proxy are told allocated addresses, if there are any. */
+export function isToldAllocated(context: PushContext, proxy: Proxy): boolean {
+  if (context.indexes.allocatedServices.lists.size === 0 || proxy.type !== "sidecar") return false;
+  return context.mesh.dnsTellsAllocated || proxy.metadata["DNS_CAPTURE"] === "true";
+}

@@ -9,7 +9,7 @@ import type { MeshConfig } from "./mesh-config.ts";
 import type { Hostname } from "./name.ts";
 import { type Service, type Sidecar, type VirtualService, compareText } from "./object.ts";
 import { type ObjectIndex, lookup } from "./object-index.ts";
-import { type PushContext, gatewaysOf, hostsOf, objectOf } from "./push-context.ts";
+import { type PushContext, hostsOf, objectOf } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
 import { isIn } from "./vantage.ts";
 import { isRuleVisible, isServiceVisible } from "./visibility.ts";
@@ -30,15 +30,17 @@ export interface ServicesByHost {
 export function visibleServices(context: PushContext, scope: ProxyScope): VisibleServices {
   const { servicesByHost, virtualServicesByDestination } = context.indexes;
   const sidecar = sidecarOf(context, scope);
+  const isToldAllocated = scope.kind === "outbound" && scope.isToldAllocated === true;
+  const vantage = [scope.cluster, isToldAllocated] as const;
   return sidecar === undefined
-    ? seenByNamespace(servicesByHost, context.mesh, scope.namespace, scope.cluster)
+    ? seenByNamespace(servicesByHost, context.mesh, scope.namespace, ...vantage)
     : seenThroughSidecar(
         servicesByHost,
         virtualServicesByDestination,
         sidecar,
         context.mesh,
         scope.namespace,
-        scope.cluster,
+        ...vantage,
       );
 }
 
@@ -67,8 +69,11 @@ const seenByNamespace = cached(
     mesh: MeshConfig,
     namespace: string,
     cluster: string,
+    isToldAllocated: boolean,
   ): VisibleServices =>
-    new Seen(services, { namespace, cluster }, (one) => isServiceVisible(one, mesh, namespace)),
+    new Seen(services, { namespace, cluster, isToldAllocated }, (one) =>
+      isServiceVisible(one, mesh, namespace),
+    ),
   1024,
 );
 
@@ -81,11 +86,12 @@ const seenThroughSidecar = cached(
     mesh: MeshConfig,
     namespace: string,
     cluster: string,
+    isToldAllocated: boolean,
   ): VisibleServices => {
     const hosts = egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts);
     return new Seen(
       services,
-      { namespace, cluster },
+      { namespace, cluster, isToldAllocated },
       (one) =>
         isServiceVisible(one, mesh, namespace) &&
         (importsService(hosts, one) ||
@@ -106,7 +112,7 @@ function isRuleOfMesh(
 ): boolean {
   return (
     (rule.spec.hosts ?? []).length > 0 &&
-    gatewaysOf(rule).includes("mesh") &&
+    isForMesh(rule) &&
     isRuleVisible(rule, mesh, namespace) &&
     (sidecar === undefined ||
       importsRule(
@@ -115,6 +121,11 @@ function isRuleOfMesh(
         hostsOf(rule, mesh.clusterDomain),
       ))
   );
+}
+
+function isForMesh(rule: VirtualService): boolean {
+  const names = rule.spec.gateways ?? [];
+  return names.length === 0 || names.includes("mesh");
 }
 
 class Seen implements VisibleServices, ServicesByHost {
@@ -149,13 +160,17 @@ class Seen implements VisibleServices, ServicesByHost {
   }
 
   #choose(candidates: readonly Service[]): Service | undefined {
-    return ofOneHost(candidates.filter(this.#sees), this.#reader);
+    const service = ofOneHost(candidates.filter(this.#sees), this.#reader);
+    return service?.allocated !== undefined && this.#reader.isToldAllocated
+      ? atAllocated(service)
+      : service;
   }
 }
 
 interface Reader {
   readonly namespace: string;
   readonly cluster: string;
+  readonly isToldAllocated: boolean;
 }
 
 /**
@@ -185,13 +200,20 @@ function isPartOf(service: Service, first: Service): boolean {
   );
 }
 
+const atAllocated = cached((service: Service): Service => ({
+  ...service,
+  addresses: [...service.addresses, ...(service.allocated ?? [])],
+}));
+
 const mergeServices = cached((first: Service, all: readonly Service[]): Service => {
   const ports = new Map(
     all.toReversed().flatMap((service) => service.ports.map((port) => [port.number, port])),
   );
+  const allocated = [...new Set(all.flatMap((service) => service.allocated ?? []))];
   return {
     ...first,
     ports: [...ports.values()].toSorted((left, right) => left.number - right.number),
     addresses: [...new Set(all.flatMap((service) => service.addresses))],
+    ...(allocated.length === 0 ? {} : { allocated }),
   };
 });

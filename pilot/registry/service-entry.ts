@@ -48,13 +48,30 @@ export function convertServiceEntry(
     creationTimestamp: entry.creationTimestamp,
     labels: entry.labels,
     ports: portsOf(entry),
-    addresses: wantsAllocated ? (allocated.get(host) ?? []) : written,
+    addresses: written,
+    ...(wantsAllocated && !isItsOwnName(entry, host) ? someOf(allocated.get(host)) : {}),
     resolution: resolutionOf(entry),
     external: spec.location !== "MESH_INTERNAL",
     headless: false,
     exportTo: spec.exportTo ?? [],
     subjectAltNames: spec.subjectAltNames ?? [],
   }));
+}
+
+function someOf(allocated: readonly string[] = []): { allocated?: readonly string[] } {
+  return allocated.length === 0 ? {} : { allocated };
+}
+
+/**
+ * Whether proxies look the host up by its own name. An allocated address isn't told for such hosts:
+ * proxies would be led to themselves (`cluster/dns/entry.ts` has the same rule).
+ */
+function isItsOwnName({ spec }: ServiceEntry, host: Hostname): boolean {
+  if (spec.resolution === "DYNAMIC_DNS") return true;
+  if (spec.resolution !== "DNS" && spec.resolution !== "DNS_ROUND_ROBIN") return false;
+  if (spec.workloadSelector !== undefined) return false;
+  const addresses = (spec.endpoints ?? []).map((endpoint) => hostname(endpoint.address ?? ""));
+  return addresses.length === 0 || addresses.includes(host);
 }
 
 function hostsOf(entry: ServiceEntry): Hostname[] {

@@ -55,7 +55,7 @@ function endpointsOfService(
   const place = placeFor(service, rule, mesh, scope);
   const made = assignmentsOf(service, sets, rule, mesh, place);
   if (scope.passesBetweenNetworks === undefined) return made;
-  return [...made, ...passthroughEndpoints(service, made, mesh)];
+  return [...made, ...passthroughEndpoints(service, made, context.mesh)];
 }
 
 /**
