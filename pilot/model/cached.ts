@@ -3,8 +3,8 @@
 /**
  * `build` with a memory that hangs off its first argument and dies with it. Inputs are compared by
  * identity, lists element by element; a function so wrapped sees nothing but its inputs, so it
- * cannot be wrong about what it depends on. At most `variants` results are kept for one owner,
- * newest first.
+ * cannot be wrong about what it depends on. At most `variants` results are kept for one owner, the
+ * latest used first.
  */
 export function cached<O extends object, A extends readonly unknown[], R>(
   build: (owner: O, ...inputs: A) => R,
@@ -17,9 +17,13 @@ export function cached<O extends object, A extends readonly unknown[], R>(
       entries = [];
       memory.set(owner, entries);
     }
-    const at = entries.findIndex((entry) => sameList(entry.inputs, inputs));
-    const found = at < 0 ? undefined : entries[at];
-    if (found !== undefined) return found.result;
+    for (let at = 0; at < entries.length; at++) {
+      const entry = entries[at]!;
+      if (!sameList(entry.inputs, inputs)) continue;
+      // The same is mostly asked for again.
+      if (at > 0) entries.unshift(...entries.splice(at, 1));
+      return entry.result;
+    }
     const result = build(owner, ...inputs);
     entries.unshift({ inputs, result });
     if (entries.length > variants) entries.pop();

@@ -4,10 +4,10 @@
  */
 
 import { type Change, keyOfChange } from "./change.ts";
-import { covers, isWildcard, wildcardsOf } from "./host.ts";
+import { covers, isWildcard } from "./host.ts";
 import { type Hostname, indexedHost } from "./name.ts";
 import type { DestinationRule, ModelObject, Service, VirtualService } from "./object.ts";
-import { lookup } from "./object-index.ts";
+import { coveringKeys, lookup } from "./object-index.ts";
 import { type PushContext, destinationsOf, hostsOf, objectOf } from "./push-context.ts";
 
 /** Pieces by host that may differ: of these hosts only, or any. */
@@ -93,7 +93,7 @@ function* touchedByService({ host, aliasOf }: Service, context: PushContext): Ge
     yield one;
     for (const alias of lookup(context.indexes.servicesByAliasOf, one)) yield alias.host;
     yield* routedTo(one, context);
-    for (const name of [one, ...wildcardsOf(one)]) {
+    for (const name of coveringKeys(context.indexes.virtualServicesByHost, one)) {
       for (const rule of lookup(context.indexes.virtualServicesByHost, name)) {
         yield* hostsOf(rule, context.mesh.clusterDomain);
       }

@@ -1,5 +1,7 @@
 /** Objects of one kind by a derived key, kept up to date by change sets. */
 
+import { isWildcard, wildcardsOf } from "./host.ts";
+import type { Hostname } from "./name.ts";
 import { PersistentMap } from "./persistent-map.ts";
 
 /** How an index is derived: `keysOf` of an object may be empty (it isn't in this index). */
@@ -12,16 +14,23 @@ export interface IndexSpec<T> {
 export interface ObjectIndex<T> {
   readonly spec: IndexSpec<T>;
   readonly lists: PersistentMap<readonly T[]>;
+  /** How many keys are wildcards, of an index by host: mostly none, and none has to be looked up. */
+  readonly wildcards: number;
 }
 
 export function emptyIndex<T>(spec: IndexSpec<T>): ObjectIndex<T> {
-  return { spec, lists: PersistentMap.empty() };
+  return { spec, lists: PersistentMap.empty(), wildcards: 0 };
 }
 
 const NONE: readonly never[] = [];
 
 export function lookup<T>(index: ObjectIndex<T>, key: string): readonly T[] {
   return index.lists.get(key) ?? NONE;
+}
+
+/** Of an index by host: the keys that may cover a name, itself first, then from narrow to wide. */
+export function coveringKeys<T>(index: ObjectIndex<T>, host: Hostname): readonly Hostname[] {
+  return index.wildcards === 0 ? [host] : [host, ...wildcardsOf(host)];
 }
 
 /**
@@ -51,7 +60,13 @@ export function reindex<T extends object>(
       return [key, list.length === 0 ? undefined : list];
     }),
   );
-  return lists === index.lists ? index : { spec: index.spec, lists };
+  if (lists === index.lists) return index;
+  let { wildcards } = index;
+  for (const key of touched.keys()) {
+    if (!isWildcard(key)) continue;
+    wildcards += Number(lists.has(key)) - Number(index.lists.has(key));
+  }
+  return { spec: index.spec, lists, wildcards };
 }
 
 /** Few changes of a long list find their places by halving: only pointers are copied. */

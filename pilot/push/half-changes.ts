@@ -1,10 +1,9 @@
 import { keyOfChange } from "#pilot/model/change.ts";
 import type { Change } from "#pilot/model/change.ts";
-import { wildcardsOf } from "#pilot/model/host.ts";
 import { resolveHost } from "#pilot/model/name.ts";
 import type { Hostname, ObjectKey } from "#pilot/model/name.ts";
 import type { VirtualService } from "#pilot/model/object.ts";
-import { lookup } from "#pilot/model/object-index.ts";
+import { coveringKeys, lookup } from "#pilot/model/object-index.ts";
 import { hostsOf, objectOf, updatePushContext } from "#pilot/model/push-context.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 
@@ -96,7 +95,7 @@ function subsetsNamedBy(rule: VirtualService, { mesh }: PushContext): [Hostname,
 
 /** By any rule, whoever sees it: which one applies is translation's business. */
 function hasSubset({ indexes }: PushContext, host: Hostname, name: string): boolean {
-  return [host, ...wildcardsOf(host)].some((pattern) =>
+  return coveringKeys(indexes.destinationRulesByHost, host).some((pattern) =>
     lookup(indexes.destinationRulesByHost, pattern).some((rule) =>
       (rule.spec.subsets ?? []).some((subset) => subset.name === name),
     ),

@@ -5,12 +5,11 @@
 import type { TrafficPolicy } from "#crds/types/networking-v1.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
-import { wildcardsOf } from "#pilot/model/host.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import type { DestinationRule, Labels, Service } from "#pilot/model/object.ts";
-import { type ObjectIndex, lookup } from "#pilot/model/object-index.ts";
+import { type ObjectIndex, coveringKeys, lookup } from "#pilot/model/object-index.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { ProxyScope } from "#pilot/model/scope.ts";
 import { isRuleVisible } from "#pilot/model/visibility.ts";
@@ -46,7 +45,7 @@ function findRule(
   serviceNamespace: string,
   labels: Labels,
 ): MergedRule | undefined {
-  const candidates = [host, ...wildcardsOf(host)].flatMap((name) => {
+  const candidates = coveringKeys(index, host).flatMap((name) => {
     const all = lookup(index, name);
     return all.length === 0
       ? []

@@ -9,11 +9,11 @@ import { BLACK_HOLE, type ClusterName, PASSTHROUGH, outboundCluster } from "#pil
 import { type Origin, mergeOrigins } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
-import { wildcardsOf } from "#pilot/model/host.ts";
 import type { MeshConfig, OutboundPolicy } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
 import { isTls, listenerKind } from "#pilot/model/protocol.ts";
+import { coveringKeys } from "#pilot/model/object-index.ts";
 import { type PushContext, destinationsOf, hasConnectionRules } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleRulesFor, visibleServices } from "#pilot/model/visible.ts";
@@ -216,7 +216,7 @@ function rulesForConnections(
   scope: OutboundScope,
   host: Hostname,
 ): readonly VirtualService[] {
-  for (const name of [host, ...wildcardsOf(host)]) {
+  for (const name of coveringKeys(context.indexes.virtualServicesByHost, host)) {
     const rules = visibleRulesFor(context, scope, name).filter(hasConnectionRules);
     if (rules.length > 0) return rules;
   }

@@ -7,11 +7,11 @@ import { outboundCluster } from "#pilot/ir/name.ts";
 import type { Route, RouteConfiguration, VirtualHost } from "#pilot/ir/route.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
-import { covers, isWildcard, wildcardsOf } from "#pilot/model/host.ts";
+import { covers, isWildcard } from "#pilot/model/host.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import type { Service, VirtualService } from "#pilot/model/object.ts";
-import { lookup } from "#pilot/model/object-index.ts";
+import { coveringKeys, lookup } from "#pilot/model/object-index.ts";
 import { listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
@@ -125,7 +125,8 @@ function wildcardRule(
   scope: OutboundScope,
   host: Hostname,
 ): VirtualService | undefined {
-  for (const name of wildcardsOf(host)) {
+  const [, ...wildcards] = coveringKeys(context.indexes.virtualServicesByHost, host);
+  for (const name of wildcards) {
     const [rule] = httpRulesFor(context, scope, name);
     if (rule !== undefined) return rule;
   }
