@@ -104,6 +104,16 @@ describe("a folder of YAML", () => {
     await waitUntil("the change is seen", () => label("a") === "two");
   });
 
+  test("takes the mesh's configuration from its own file, as istiod does", async () => {
+    await write("meshconfig.yaml", "rootNamespace: config\noutboundTrafficPolicy: {}\n");
+    await start();
+    const change = world.get("MeshConfig//mesh");
+    expect(change?.type === "upsert" ? change.object : undefined).toMatchObject({
+      mesh: { rootNamespace: "config", outboundTrafficPolicy: "REGISTRY_ONLY" },
+    });
+    expect(logged).toEqual([]);
+  });
+
   test("that doesn't exist is an error", async () => {
     await rm(directory, { recursive: true });
     await expect(start()).rejects.toThrow("ENOENT");

@@ -30,6 +30,9 @@ const FILE = /\.(ya?ml|json)$/;
 const MAX_FILES = 50_000;
 const MAX_FILE_BYTES = 64 * 1024 * 1024;
 const MAX_FOLDERS = 1000;
+/** The mesh's configuration as istiod takes it in a file: it need not be a ConfigMap's text. */
+const MESH_CONFIG_FILE = "meshconfig.yaml";
+const HAS_KIND = /^kind:/m;
 /** Files read at the same time. */
 const READ_AHEAD = 32;
 /** An empty file is probably being written; it counts if it is still empty after this. */
@@ -170,7 +173,8 @@ class DirectorySource {
     const { directory, check, log } = this.#options;
     const before = this.#files.get(name);
     const parser = before?.parser ?? new YamlFile(check);
-    const { objects, problems } = parser.parse(text);
+    const isBare = path.basename(name) === MESH_CONFIG_FILE && !HAS_KIND.test(text);
+    const { objects, problems } = parser.parse(isBare ? configMapOf(text) : text);
     for (const { document, field, message } of problems) {
       const at = field === "" ? "" : ` ${field}:`;
       log(`${path.join(directory, name)}: document ${document}:${at} ${message}`);
@@ -219,6 +223,11 @@ class DirectorySource {
     if (next === undefined) this.#options.feed.handle({ type: "delete", object });
     else this.#options.feed.handle({ type: "upsert", object: next });
   }
+}
+
+function configMapOf(mesh: string): string {
+  const metadata = { name: "istio", namespace: "istio-system" };
+  return JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata, data: { mesh } });
 }
 
 /** Hidden files and folders are left out, as in a mounted ConfigMap. */
