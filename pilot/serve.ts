@@ -35,6 +35,7 @@ import { ObjectStatuses } from "#pilot/status/object-statuses.ts";
 import { problemEvents } from "#pilot/status/problem-events.ts";
 import { ProblemReporter, textOf } from "#pilot/status/problem-reporter.ts";
 import type { ReportedProblem } from "#pilot/status/problem-reporter.ts";
+import { referenceProblems } from "#pilot/validate/references.ts";
 import { runValidation } from "#pilot/validate/run.ts";
 import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
@@ -57,6 +58,8 @@ export interface ServeOptions {
   clusterDomain?: string;
   /** The cluster's DNS is Lateen's, which knows hosts of ServiceEntries. */
   dnsTellsAllocated?: boolean;
+  /** `address:port` of the validating webhook, with the same certificate; needs a cluster. */
+  webhook?: string;
   /** Gets the line that says that everything is served; default: stdout. */
   onReady?: (line: string) => void;
   log?: (line: string) => void;
@@ -101,6 +104,10 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     servedGeneration: (key) => generationOf(objectOf(pusher.context, key as ObjectKey)),
     problems: ownProblems,
     refusals: () => rejections.list(),
+    inspect(key) {
+      const object = objectOf(pusher.context, key as ObjectKey);
+      return object === undefined ? [] : referenceProblems(pusher.context, object);
+    },
   });
   const noteChange = (): void => {
     reporter.noteChange();

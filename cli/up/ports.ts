@@ -16,6 +16,7 @@ export interface FabricPorts {
   apiServer: number;
   discovery: number;
   discoveryHttp: number;
+  discoveryWebhook: number;
   dnsRelay: number;
 }
 
@@ -23,10 +24,12 @@ export interface FabricPorts {
 export async function fabricPorts(): Promise<FabricPorts> {
   const isFree = (port: number): Promise<boolean> => isPortFree(port, ANY_OTHER);
   const discovery = await firstFree(15_012, isFree);
+  const discoveryHttp = await firstFree(Math.max(15_014, discovery + 1), isFree);
   return {
     apiServer: await firstFree(6443, isFree),
     discovery,
-    discoveryHttp: await firstFree(Math.max(15_014, discovery + 1), isFree),
+    discoveryHttp,
+    discoveryWebhook: await firstFree(Math.max(15_017, discoveryHttp + 1), isFree),
     dnsRelay: (await isFreeForDns(53)) ? 53 : await firstFree(10_053, isFreeForDns),
   };
 }

@@ -81,5 +81,6 @@ export function pilotConfig(input: {
     listen: { address: hostAddress, port: ports.discovery },
     serving: pki.pilotServing,
     http: { address: hostAddress, port: ports.discoveryHttp },
+    webhook: { address: hostAddress, port: ports.discoveryWebhook },
   };
 }

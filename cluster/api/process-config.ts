@@ -101,4 +101,6 @@ export interface PilotConfig {
   serving: PkiFiles;
   /** Debug and metrics, HTTP. */
   http: { address: string; port: number };
+  /** Validating webhook, HTTPS. */
+  webhook: { address: string; port: number };
 }

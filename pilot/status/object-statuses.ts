@@ -26,6 +26,8 @@ export interface ObjectStatusesOptions {
   /** What is wrong with objects, apart from what proxies refuse. */
   problems: () => readonly WeighedProblem[];
   refusals: () => Iterable<Refusal>;
+  /** What an object names that doesn't exist; must be cheap. */
+  inspect: (key: string) => readonly WeighedProblem[];
 }
 
 export interface RunOptions {
@@ -97,7 +99,7 @@ export class ObjectStatuses {
 
   /** Statuses are found out, and written by one of the replicas, until the signal aborts. */
   run({ client, namespace, log, signal }: RunOptions): void {
-    const { servedGeneration, problems, refusals, resources } = this.#options;
+    const { servedGeneration, problems, refusals, inspect, resources } = this.#options;
     const identity = `${hostname()
       .toLowerCase()
       .replaceAll(/[^a-z0-9-]/g, "-")}-${process.pid}`;
@@ -108,6 +110,7 @@ export class ObjectStatuses {
       tracker: this.#tracker,
       servedGeneration,
       problems: () => [...problems(), ...refusalProblems(refusals())],
+      inspect,
       write: (object, status) => writer?.write(object, status),
       ...(replicas === undefined ? {} : { replicas }),
       now: Date.now,

@@ -1,6 +1,5 @@
 /** What other discovery servers of the cluster know: each keeps a Lease that carries its report. */
 
-import type { Lease } from "#cluster/api/generated/coordination-v1.ts";
 import { LEASES } from "#cluster/api/resources.ts";
 import { hasReason } from "#cluster/api/status-error.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
@@ -115,7 +114,7 @@ export class Replicas {
     } catch (error) {
       if (!hasReason(error, "NotFound")) throw error;
       const metadata = { name, namespace, labels: { [LABEL]: "true" }, annotations };
-      await client.create(LEASES, { metadata, spec } as Lease);
+      await client.create(LEASES, { metadata, spec });
     }
   }
 

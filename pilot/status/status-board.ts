@@ -19,6 +19,8 @@ export interface StatusBoardOptions {
   /** The generation of an object that proxies are told; undefined where they are told nothing. */
   servedGeneration: (key: string) => number | undefined;
   problems: () => readonly WeighedProblem[];
+  /** What an object names that doesn't exist: found out by looking it up. */
+  inspect: (key: string) => readonly WeighedProblem[];
   /** Gets each status that says something else than the object's. */
   write: (object: ObservedObject, status: ObjectStatus) => void;
   /** Other discovery servers of the same cluster; absent where there are none. */
@@ -36,6 +38,9 @@ const PATIENCE_MS = 3000;
 /** How long others may take to tell of a change. */
 const REPLICA_MS = 10_000;
 
+/** Kinds that others name. */
+const REFERRED = /^(Service|ServiceEntry|Gateway|VirtualService|DestinationRule)\//;
+
 interface Entry {
   object: ObservedObject;
   /** When the object got this generation. */
@@ -51,6 +56,8 @@ export class StatusBoard {
   readonly #dirty = new Set<string>();
   /** Object → its problems as text, at the last look. */
   #problems = new Map<string, string>();
+  /** Objects that name what doesn't exist. */
+  readonly #vain = new Set<string>();
   #scheduled = false;
   #started = false;
 
@@ -77,12 +84,17 @@ export class StatusBoard {
   gone(key: string): void {
     this.#entries.delete(key);
     this.#dirty.delete(key);
+    this.#vain.delete(key);
     this.#options.tracker.forget(key);
   }
 
   /** Objects that were pushed. */
   pushed(keys: readonly string[]): void {
     for (const key of keys) if (this.#entries.has(key)) this.#mark(key);
+    // What was missing may have come; a Gateway may have gone from under its rules.
+    if (keys.some((key) => REFERRED.test(key))) for (const key of this.#vain) this.#mark(key);
+    if (!keys.some((key) => key.startsWith("Gateway/"))) return;
+    for (const key of this.#entries.keys()) if (key.startsWith("VirtualService/")) this.#mark(key);
   }
 
   /** Problems may be others than before, or proxies have come further. */
@@ -126,7 +138,7 @@ export class StatusBoard {
     for (const key of this.#dirty) {
       const entry = this.#entries.get(key);
       if (entry === undefined) this.#dirty.delete(key);
-      else if (this.#consider(entry, distinct(byObject.get(key) ?? []), own)) {
+      else if (this.#consider(entry, this.#problemsOf(key, byObject.get(key) ?? []), own)) {
         this.#dirty.delete(key);
       } else waiting = true;
     }
@@ -145,6 +157,15 @@ export class StatusBoard {
     }
     for (const key of this.#problems.keys()) if (!problems.has(key)) this.#dirty.add(key);
     this.#problems = problems;
+  }
+
+  #problemsOf(key: string, told: readonly WeighedProblem[]): WeighedProblem[] {
+    const found = this.#options.inspect(key);
+    if (found.length === 0) this.#vain.delete(key);
+    else this.#vain.add(key);
+    const known = new Set(told.map(({ path, reason }) => `${path} ${reason}`));
+    const more = found.filter(({ path, reason }) => !known.has(`${path} ${reason}`));
+    return distinct([...told, ...more]);
   }
 
   /** True when there is nothing more to wait for. */

@@ -1,5 +1,6 @@
 /** What objects say of themselves: a real API server, the discovery server, clients that speak ADS. */
 
+import { execFile } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { applyObject } from "#cluster/client/apply-object.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS, NAMESPACES, SERVICES } from "#cluster/api/resources.ts";
@@ -12,6 +13,7 @@ import { startTestServer } from "#cluster/apiserver/testing/test-server.ts";
 import type { TestServer } from "#cluster/apiserver/testing/test-server.ts";
 import { loadCrds } from "#crds/load.ts";
 import { servePilot } from "#pilot/serve.ts";
+import { KUBECTL } from "#test/e2e/cluster.ts";
 import { eventually } from "#test/e2e/eventually.ts";
 import { AdsClient, sidecarNode } from "./ads-client.ts";
 
@@ -31,6 +33,8 @@ const PEER_AUTHENTICATIONS: Resource = {
   namespaced: true,
 };
 
+const WEB = { namespace: "default", name: "web" };
+
 interface Told {
   type: string;
   status: string;
@@ -39,7 +43,9 @@ interface Told {
   observedGeneration: number;
 }
 
-describe("the status of objects", () => {
+const suite = KUBECTL === undefined ? describe.skip : describe;
+
+suite("the status of objects", () => {
   const abort = new AbortController();
   const clients: AdsClient[] = [];
   let server: TestServer;
@@ -65,6 +71,8 @@ describe("the status of objects", () => {
           kubeconfig,
           grpc: "127.0.0.1:0",
           insecure: true,
+          serving: server.config.serving,
+          webhook: "127.0.0.1:0",
           log: () => undefined,
           onReady: (line) => resolve(Number(line.split(":").at(-1))),
         },
@@ -85,6 +93,19 @@ describe("the status of objects", () => {
     const one = new AdsClient(port, sidecarNode(pod, "default"));
     clients.push(one);
     return one;
+  }
+
+  /** Everything that it prints; its exit code doesn't matter. */
+  function kubectl(args: string[], input = ""): Promise<string> {
+    return new Promise((resolve) => {
+      const child = execFile(
+        KUBECTL ?? "kubectl",
+        ["--kubeconfig", server.kubeconfig, ...args],
+        (_error, out, errors) => resolve(errors + out),
+      );
+      child.stdin?.on("error", () => undefined);
+      child.stdin?.end(input);
+    });
   }
 
   const rule = (http: object[], hosts = ["web"]): Promise<KubeObject> =>
@@ -146,6 +167,38 @@ describe("the status of objects", () => {
     expect(refused["Applied"]?.message).toMatch(/^spec.*: 1 proxy refuses what it makes of /);
     await rule([{ timeout: "4s", route: [{ destination: { host: "web" } }] }]);
     await conditions(VIRTUAL_SERVICES, "web", (told) => told["Applied"]?.status === "True");
+  }, 30_000);
+
+  test("is what kubectl waits for and shows", async () => {
+    await rule([{ timeout: "5s", route: [{ destination: { host: "web" } }] }]);
+    const waited = await kubectl(["wait", "--for=condition=Applied", "virtualservice/web"]);
+    expect(waited).toContain("virtualservice.networking.istio.io/web condition met");
+    const { status, metadata } = await client.get(VIRTUAL_SERVICES, WEB);
+    expect(status).toMatchObject({ observedGeneration: metadata.generation });
+    expect(await kubectl(["get", "vs", "web"])).toMatch(/APPLIED +AGE\nweb .* True /);
+  }, 30_000);
+
+  test("and what a rule can't reach or can't be is told when it is applied", async () => {
+    const text = (http: object[], more = {}): string =>
+      JSON.stringify({
+        apiVersion: "networking.istio.io/v1",
+        kind: "VirtualService",
+        metadata: { name: "told", namespace: "default" },
+        spec: { hosts: ["told.example.org"], http, ...more },
+      });
+    const route = [{ destination: { host: "web", subset: "none" } }];
+    const warned = await kubectl(["apply", "-f", "-"], text([{ route }], { gateways: ["none"] }));
+    expect(warned).toContain("Warning: spec.gateways[0]: there is no Gateway default/none");
+    const none = [0, 1].map(() => ({ destination: { host: "web" }, weight: 0 }));
+    expect(await kubectl(["apply", "-f", "-"], text([{ route: none }]))).toContain(
+      'The VirtualService "told" is invalid: spec.http[0].route: no destination has a weight',
+    );
+    const told = await conditions(
+      VIRTUAL_SERVICES,
+      "told",
+      ({ Complete }) => Complete?.reason === "UnknownGateway",
+    );
+    expect(told["Applied"]).toMatchObject({ status: "True", reason: "NoProxyConcerned" });
   }, 30_000);
 
   test("tells of kinds that nothing here acts on", async () => {
