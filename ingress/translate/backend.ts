@@ -7,7 +7,12 @@ import type { HTTPRoute } from "#crds/types/networking-v1.ts";
 /** A backend that can't be resolved still has a route: one that answers 503. */
 export type BackendResult =
   | { ok: true; route: Pick<HTTPRoute, "route"> }
-  | { ok: false; route: Pick<HTTPRoute, "directResponse">; reason: string; message: string };
+  | {
+      ok: false;
+      route: Pick<HTTPRoute, "route" | "directResponse">;
+      reason: string;
+      message: string;
+    };
 
 interface BackendInput {
   readonly services: readonly Service[];
@@ -27,8 +32,13 @@ export function backendRoute(
   const service = input.services.find(
     ({ metadata }) => metadata.name === target.name && metadata.namespace === namespace,
   );
+  const host = `${target.name}.${namespace}.svc.${input.clusterDomain}`;
   if (service === undefined) {
-    return unresolved("UnknownService", `Service ${namespace}/${target.name} doesn't exist`);
+    const message = `Service ${namespace}/${target.name} doesn't exist`;
+    const result = unresolved("UnknownService", message);
+    const number = target.port?.number;
+    // As Istio: to where it will be, which answers 503 until then.
+    return number === undefined ? result : { ...result, route: routeTo(host, number) };
   }
   const ports = service.spec?.ports ?? [];
   const { name, number } = target.port ?? {};
@@ -41,9 +51,11 @@ export function backendRoute(
       `Service ${namespace}/${target.name} has no port ${wanted}; it has ${known || "none"}`,
     );
   }
-  const host = `${target.name}.${namespace}.svc.${input.clusterDomain}`;
-  const destination = { host, port: { number: port.port } };
-  return { ok: true, route: { route: [{ destination, weight: 100 }] } };
+  return { ok: true, route: routeTo(host, port.port) };
+}
+
+function routeTo(host: string, number: number): Pick<HTTPRoute, "route"> {
+  return { route: [{ destination: { host, port: { number } }, weight: 100 }] };
 }
 
 function unresolved(reason: string, message: string): BackendResult {

@@ -227,7 +227,7 @@ describe("ingressToConfig", () => {
     expect(problems.at(-1)?.message).toBe("Service default/web has no port grpc; it has 80 (http)");
     const routes = virtualServices[0]?.spec.http ?? [];
     expect(routes.map((route) => route.directResponse?.status ?? "route")).toEqual([
-      503,
+      "route",
       503,
       "route",
     ]);

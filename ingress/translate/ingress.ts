@@ -132,6 +132,8 @@ function virtualServiceOf(host: string, from: HostRoutes): VirtualService {
       gateways: ingresses.map((ingress) => `${GATEWAY_NAMESPACE}/${gatewayName(ingress)}`),
       http,
     },
+    // All that can be wrong with it is said here, in the Ingress's words.
+    sourcePaths: {},
   };
 }
 

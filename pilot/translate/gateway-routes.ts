@@ -114,7 +114,7 @@ function buildConfiguration(
         gateways,
         port: server.server.port.number,
       });
-      problems.push(...made.problems);
+      if (rule.sourcePaths === undefined) problems.push(...made.problems);
       for (const host of hosts) addRoutes(draftOf(host), rule, server, made.value, redirects);
     }
     if (!redirects) continue;

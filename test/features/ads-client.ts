@@ -68,6 +68,11 @@ export class AdsClient {
     return this.resources.get(type) ?? new Map();
   }
 
+  /** Subscribes to these names beside those that it follows by itself. */
+  want(type: TypeUrl, names: readonly string[]): void {
+    this.#want(type, names);
+  }
+
   /** Forgets the log of responses, not the resources. */
   clear(): void {
     this.received.length = 0;

@@ -3,6 +3,7 @@
 import { loadAll } from "js-yaml";
 import type { KubeObject } from "#cluster/api/meta.ts";
 import { ObjectFeed } from "#pilot/config/object-feed.ts";
+import type { SecretAccess } from "#pilot/cache/view.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
 import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
@@ -24,7 +25,10 @@ export function parseObjects(yaml: string): KubeObject[] {
 }
 
 /** Starts on any free port of loopback, complete with the objects given. */
-export async function startPilot(yaml = ""): Promise<PilotWorld> {
+export async function startPilot(
+  yaml = "",
+  secrets: SecretAccess = "everybody",
+): Promise<PilotWorld> {
   const logged: string[] = [];
   const rejections: Rejection[] = [];
   const log = (line: string): void => void logged.push(line);
@@ -43,7 +47,7 @@ export async function startPilot(yaml = ""): Promise<PilotWorld> {
     address: "127.0.0.1",
     version: "test",
     port: 0,
-    openView: (node, options) => pusher.open(node, options),
+    openView: (node, options) => pusher.open(node, { ...options, secrets }),
     events: {
       sent: () => undefined,
       acknowledged: () => undefined,
