@@ -17,6 +17,7 @@ import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
 import { Registry } from "#pilot/registry/registry.ts";
 import { ScopeTranslation, translateScope } from "#pilot/translate/translate.ts";
 import { randomNumbers, randomObject } from "./random-world.ts";
+import { eventOf } from "./world.ts";
 
 const SEEDS = Array.from({ length: 12 }, (_none, seed) => seed + 1);
 
@@ -24,10 +25,15 @@ const PROXIES = [
   proxyOf("sidecar~192.0.2.101~client.default~default.svc.cluster.local", { app: "client" }),
   proxyOf("sidecar~192.0.2.102~a.other~other.svc.cluster.local", { app: "a" }),
   proxyOf("router~192.0.2.103~gw.default~default.svc.cluster.local", { istio: "ingressgateway" }),
+  proxyOf(
+    "sidecar~192.0.2.101~far.default~default.svc.cluster.local",
+    { app: "client" },
+    { CLUSTER_ID: "west", NETWORK: "net-2", DNS_CAPTURE: "true" },
+  ),
 ];
 
-function proxyOf(id: string, labels: Record<string, string>): Proxy {
-  const metadata = { LABELS: labels, NODE_NAME: "n1" };
+function proxyOf(id: string, labels: Record<string, string>, more: object = {}): Proxy {
+  const metadata = { LABELS: labels, NODE_NAME: "n1", ...more };
   const parsed = parseProxy({ id, metadata, locality: { region: "north", zone: "a" } });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.proxy;
@@ -71,9 +77,7 @@ describe.each(SEEDS)("a random world of seed %i", (seed) => {
   test("gives the same bytes in whatever order it is told", () => {
     const inOrder = (list: readonly KubeObject[]): string => {
       const registry = new Registry();
-      return told(
-        createPushContext(list.flatMap((object) => registry.handle({ type: "upsert", object }))),
-      );
+      return told(createPushContext(list.flatMap((object) => registry.handle(eventOf(object)))));
     };
     expect(inOrder(shuffled(objects, random))).toBe(inOrder(objects));
   });
@@ -88,21 +92,22 @@ describe.each(SEEDS)("a random world of seed %i", (seed) => {
       const type = random(4) === 0 ? "delete" : "upsert";
       if (type === "delete") present.delete(keyOf(object));
       else present.set(keyOf(object), object);
-      const changes = registry.handle({ type, object });
+      const changes = registry.handle(eventOf(object, type));
       const next = updatePushContext(context, changes);
       irs = checkStep({ changes, previous: context, next, before: irs });
       context = next;
     }
     const fresh = new Registry();
     const whole = createPushContext(
-      [...present.values()].flatMap((object) => fresh.handle({ type: "upsert", object })),
+      [...present.values()].flatMap((object) => fresh.handle(eventOf(object))),
     );
     expect(told(context)).toBe(told(whole));
   });
 });
 
 function keyOf(object: KubeObject): string {
-  return `${object.kind}/${object.metadata.namespace}/${object.metadata.name}`;
+  const { cluster = "" } = eventOf(object);
+  return `${cluster}/${object.kind}/${object.metadata.namespace}/${object.metadata.name}`;
 }
 
 interface Step {
@@ -121,7 +126,11 @@ function checkStep({ changes, previous, next, before }: Step): Map<string, Scope
   const moved = changes.map((change) => movedBy(change, previous, next));
   for (const proxy of PROXIES) {
     const stays = moved.every(
-      (one) => one === "none" || (one !== "all" && !proxy.addresses.some((ip) => one.has(ip))),
+      (one) =>
+        one === "none" ||
+        (one !== "all" &&
+          !one.namespaces.has(proxy.namespace) &&
+          !proxy.addresses.some((ip) => one.addresses.has(ip))),
     );
     if (stays) expect(scopesOf(next, proxy)).toEqual(scopesOf(previous, proxy));
   }
@@ -168,10 +177,10 @@ describe("unchanged resources", () => {
     const registry = new Registry();
     const random = randomNumbers(7);
     const objects = Array.from({ length: 60 }, () => randomObject(random)).filter(
-      (object) => object.kind !== "Sidecar",
+      (object) => object.kind !== "Sidecar" && object.kind !== "ConfigMap",
     );
     const context = createPushContext(
-      objects.flatMap((object) => registry.handle({ type: "upsert", object })),
+      objects.flatMap((object) => registry.handle(eventOf(object))),
     );
     const scope = scopesOf(context, PROXIES[0]!).outbound;
     const ir = new ScopeTranslation(context, scope);
@@ -182,7 +191,7 @@ describe("unchanged resources", () => {
       metadata: { name: "new", namespace: "default" },
       spec: { clusterIP: "192.0.2.250", ports: [{ name: "http", port: 12_345 }] },
     };
-    const changes = registry.handle({ type: "upsert", object });
+    const changes = registry.handle(eventOf(object));
     const next = updatePushContext(context, changes);
     ir.update(next, new Map(LISTS.map((list) => [list, "all"])));
     const after = byName(buildResources(ir));

@@ -1,6 +1,7 @@
 /** Random small worlds and changes of them, from a seed: input of property tests. */
 
 import type { KubeObject } from "#cluster/api/meta.ts";
+import { randomPlacedObject } from "./random-places.ts";
 
 /** A generator of numbers below a bound; the same seed gives the same sequence (mulberry32). */
 export function randomNumbers(seed: number): (below: number) => number {
@@ -26,6 +27,7 @@ const PORTS = [
 
 /** One object of any kind that the mesh reads; equal names replace each other over time. */
 export function randomObject(random: (below: number) => number): KubeObject {
+  if (random(3) === 0) return randomPlacedObject(random);
   const pick: Pick = (list) => list[random(list.length)]!;
   const metadata = {
     name: pick(NAMES),

@@ -11,7 +11,7 @@ import { type Proxy, parseProxy } from "#pilot/model/proxy.ts";
 import { type PushContext, createPushContext } from "#pilot/model/push-context.ts";
 import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
 import { patchesOf, problemsOfFilters } from "#pilot/push/scope-patches.ts";
-import { Registry } from "#pilot/registry/registry.ts";
+import { type PlatformEvent, Registry } from "#pilot/registry/registry.ts";
 import { translateScope } from "#pilot/translate/translate.ts";
 
 export interface World {
@@ -44,13 +44,21 @@ function withTextTimes(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...object.metadata, creationTimestamp: time.toISOString() } };
 }
 
+const CLUSTER = "lateen.dev/cluster";
+
+/** An object with the annotation `lateen.dev/cluster` is in that further cluster. */
+export function eventOf(object: KubeObject, type: PlatformEvent["type"] = "upsert"): PlatformEvent {
+  const cluster = object.metadata.annotations?.[CLUSTER];
+  return { type, object, ...(cluster === undefined ? {} : { cluster }) };
+}
+
 export function changesOf(
   objects: readonly KubeObject[],
   registry: Registry = new Registry(),
 ): Change[] {
   return [
     ...registry.initialChanges(),
-    ...objects.flatMap((object) => registry.handle({ type: "upsert", object })),
+    ...objects.flatMap((object) => registry.handle(eventOf(object))),
   ];
 }
 
