@@ -1,10 +1,23 @@
 /** Which classes of proxies, and which of their lists, a change can touch. */
 
 import { type Change, keyOfChange } from "./change.ts";
-import type { DestinationRule, EndpointSet, ModelObject, VirtualService } from "./object.ts";
+import type {
+  DestinationRule,
+  EndpointSet,
+  ModelObject,
+  Service,
+  VirtualService,
+} from "./object.ts";
+import { lookup } from "./object-index.ts";
 import { type PlaceKind, placesReadBy } from "./place.ts";
 import { usesCredential } from "./credential-use.ts";
-import { type PushContext, gatewaysOf, hasConnectionRules, objectOf } from "./push-context.ts";
+import {
+  type PushContext,
+  gatewaysOf,
+  hasConnectionRules,
+  labelNamesOf,
+  objectOf,
+} from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
 import { visibleServices } from "./visible.ts";
 import { isRuleVisible, isServiceVisible } from "./visibility.ts";
@@ -40,23 +53,40 @@ export function impactOf(
   return lists.size === 0 ? NOTHING : EVERYTHING.filter((list) => lists.has(list));
 }
 
+/** Proxies by their addresses, and all of some namespaces. */
+export interface MovedProxies {
+  readonly addresses: ReadonlySet<string>;
+  readonly namespaces: ReadonlySet<string>;
+}
+
 /**
  * Whether proxies may belong to other scopes after a change: call `scopesOf` again, for all of them
- * or for those with one of these addresses.
+ * or for these.
  */
 export function movedBy(
   change: Change,
   previous: PushContext,
   next: PushContext,
-): "none" | "all" | ReadonlySet<string> {
+): "none" | "all" | MovedProxies {
   const key = keyOfChange(change);
   const objects = [objectOf(previous, key), objectOf(next, key)].filter(
     (object) => object !== undefined,
   );
   const addresses = new Set<string>();
+  const namespaces = new Set<string>();
   for (const object of objects) {
     switch (object.kind) {
       case "Service":
+        if (placesDiffer(object, previous, next) || vantagesDiffer(object, previous, next)) {
+          return "all";
+        }
+        if (object.selector !== undefined) namespaces.add(object.namespace);
+        for (const { indexes } of [previous, next]) {
+          for (const set of lookup(indexes.endpointsByHost, object.host)) {
+            for (const endpoint of set.endpoints) addresses.add(endpoint.address);
+          }
+        }
+        break;
       case "Sidecar":
       case "Gateway":
       case "EnvoyFilter":
@@ -66,9 +96,7 @@ export function movedBy(
         return "all";
       case "VirtualService":
       case "DestinationRule":
-        if (previous.indexes.rulesByLabelName !== next.indexes.rulesByLabelName) {
-          return "all";
-        }
+        if (labelsDiffer(object, previous, next)) return "all";
         if (object.kind === "DestinationRule" && placesDiffer(object, previous, next)) return "all";
         break;
       case "EndpointSet":
@@ -86,14 +114,41 @@ export function movedBy(
         break;
     }
   }
-  return addresses.size === 0 ? "none" : addresses;
+  return addresses.size + namespaces.size === 0 ? "none" : { addresses, namespaces };
 }
 
-/** Whether a place that this rule reads has begun or ceased to count. */
-function placesDiffer(rule: DestinationRule, previous: PushContext, next: PushContext): boolean {
+/** Whether a label that this rule looks at has begun or ceased to count. */
+function labelsDiffer(
+  rule: VirtualService | DestinationRule,
+  { indexes: before }: PushContext,
+  { indexes: after }: PushContext,
+): boolean {
+  return labelNamesOf(rule).some(
+    (name) => before.rulesByLabelName.lists.has(name) !== after.rulesByLabelName.lists.has(name),
+  );
+}
+
+/** Whether what proxies say of their cluster has begun or ceased to count. */
+function vantagesDiffer(
+  { cluster = "" }: Service,
+  { indexes: before }: PushContext,
+  { indexes: after }: PushContext,
+): boolean {
+  return (
+    before.remoteServices.lists.has(cluster) !== after.remoteServices.lists.has(cluster) ||
+    (before.allocatedServices.lists.size === 0) !== (after.allocatedServices.lists.size === 0)
+  );
+}
+
+/** Whether a place that this object reads has begun or ceased to count. */
+function placesDiffer(
+  object: Service | DestinationRule,
+  previous: PushContext,
+  next: PushContext,
+): boolean {
   const counts = (context: PushContext, kind: PlaceKind): boolean =>
     context.indexes.readersOfPlace.lists.has(kind);
-  return placesReadBy(rule).some((kind) => counts(previous, kind) !== counts(next, kind));
+  return placesReadBy(object).some((kind) => counts(previous, kind) !== counts(next, kind));
 }
 
 function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): readonly IrList[] {

@@ -193,7 +193,8 @@ export function delegateKey(
   );
 }
 
-function labelNamesOf(object: VirtualService | DestinationRule): string[] {
+/** Names of labels of clients that a rule looks at. */
+export function labelNamesOf(object: VirtualService | DestinationRule): string[] {
   if (object.kind === "DestinationRule") {
     return [
       ...new Set([

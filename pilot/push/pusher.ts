@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ChangeQueue, SYSTEM_CLOCK } from "./change-queue.ts";
 import type { QueueClock } from "./change-queue.ts";
 import { Connection } from "./connection.ts";
+import { ConnectionIndex } from "./connection-index.ts";
 import { ScopeState } from "./scope-state.ts";
 import { HalfChanges } from "./half-changes.ts";
 import { problemsOfFilters } from "./scope-patches.ts";
@@ -78,7 +79,7 @@ export class Pusher {
   /** Scopes without users, the longest unused first. */
   readonly #idle = new Set<ScopeKey>();
   readonly #connections = new Set<Connection>();
-  readonly #byAddress = new Map<string, Set<Connection>>();
+  readonly #placed = new ConnectionIndex();
   #context: PushContext = createPushContext([]);
   #started = false;
   #resuming = false;
@@ -142,21 +143,14 @@ export class Pusher {
       secrets: options.secrets,
     });
     this.#connections.add(connection);
-    for (const address of connection.proxy.addresses) {
-      const there = this.#byAddress.get(address) ?? new Set();
-      this.#byAddress.set(address, there.add(connection));
-    }
+    this.#placed.add(connection);
     this.#place(connection);
     return { ok: true, view: connection };
   }
 
   #close(connection: Connection): void {
     this.#connections.delete(connection);
-    for (const address of connection.proxy.addresses) {
-      const there = this.#byAddress.get(address);
-      there?.delete(connection);
-      if (there?.size === 0) this.#byAddress.delete(address);
-    }
+    this.#placed.delete(connection);
     for (const { scope } of connection.states) this.#release(scope.key, connection);
   }
 
@@ -284,12 +278,10 @@ export class Pusher {
     if (examined === undefined) return this.#connections;
     const moved = new Set<Connection>();
     for (const { change } of examined) {
-      const addresses = movedBy(change, previous, this.#context);
-      if (addresses === "none") continue;
-      if (addresses === "all") return this.#connections;
-      for (const address of addresses) {
-        for (const connection of this.#byAddress.get(address) ?? []) moved.add(connection);
-      }
+      const proxies = movedBy(change, previous, this.#context);
+      if (proxies === "all") return this.#connections;
+      if (proxies === "none") continue;
+      for (const connection of this.#placed.find(proxies)) moved.add(connection);
     }
     return moved;
   }
