@@ -8,7 +8,7 @@ import { type InjectorConfig, PORTS, type RootCa } from "./config.ts";
 import type { AppProbe } from "./probes.ts";
 import type { ScrapeConfig } from "./prometheus.ts";
 import type { ProxySettings } from "./settings.ts";
-import { statusListener } from "./status-listener.ts";
+import { ADMIN, statusListener } from "./status-listener.ts";
 
 /** Who the proxy is, as far as it is known when the pod is admitted. */
 export interface ProxyNode {
@@ -31,7 +31,6 @@ export const ROOT_CA_FILE = `${ROOT_CA_DIR}/root-cert.pem`;
 export const BOOTSTRAP_OVERRIDE_DIR = "/etc/istio/custom-bootstrap";
 
 const XDS = "xds-grpc";
-const ADMIN = "prometheus_stats";
 const TYPE = "type.googleapis.com/envoy";
 
 /**
@@ -53,7 +52,6 @@ export function bootstrapText(
           ...escaped(app),
           port: settings.statusPort,
           appAddress: config.probeDestination === "localhost" ? "127.0.0.1" : "$(INSTANCE_IP)",
-          adminCluster: ADMIN,
         });
   const bootstrap = {
     node: nodeOf(node, config),

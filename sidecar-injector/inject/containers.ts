@@ -165,7 +165,8 @@ function drainCommand(settings: ProxySettings): string[] {
 function waitCommand(): string[] {
   const ask =
     `exec 3<>/dev/tcp/127.0.0.1/${PORTS.health} && ` +
-    "printf 'GET /healthz/ready HTTP/1.0\\r\\n\\r\\n' >&3 && read -r -t 2 _ code _ <&3 && " +
+    "printf 'GET /healthz/ready HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' >&3 && " +
+    "read -r -t 2 _ code _ <&3 && " +
     '[ "$code" = 200 ]';
   return ["/bin/bash", "-c", `until ( ${ask} ) 2>/dev/null; do sleep 0.1; done`];
 }

@@ -15,7 +15,6 @@ export interface StatusListenerOptions {
   scrape?: ScrapeConfig;
   /** The app's address: `$(INSTANCE_IP)` or loopback. */
   appAddress: string;
-  adminCluster: string;
 }
 
 const TYPE = "type.googleapis.com/envoy";
@@ -23,6 +22,8 @@ const HCM = `${TYPE}.extensions.filters.network.http_connection_manager.v3.HttpC
 const FILTER = `${TYPE}.extensions.filters.http`;
 const LUA = "envoy.filters.http.lua";
 const APP_METRICS = "app-metrics";
+/** Cluster of Envoy's own admin server. */
+export const ADMIN = "prometheus_stats";
 
 export interface StatusListener {
   listener: object;
@@ -38,21 +39,20 @@ export function statusListener(options: StatusListenerOptions): StatusListener {
     http.map(({ httpGet }) => [clusterOf(httpGet), appCluster(httpGet, appAddress)]),
   );
   const routes = [
-    exact("/stats/prometheus", options.adminCluster, "/stats/prometheus", scrape && merged(scrape)),
-    exact("/healthz/ready", options.adminCluster, "/ready"),
+    exact("/stats/prometheus", ADMIN, "/stats/prometheus", scrape && merged(scrape)),
+    exact("/healthz/ready", ADMIN, "/ready"),
     ...http.map((probe) => probeRoute(probe, appAddress)),
   ];
   const filters = [
     ...checked.map(checkFilter),
-    ...(scrape === undefined
-      ? []
-      : [{ name: LUA, typed_config: { "@type": `${FILTER}.lua.v3.Lua` } }]),
+    // Does nothing but on routes that say what.
+    { name: LUA, typed_config: { "@type": `${FILTER}.lua.v3.Lua` } },
     {
       name: "envoy.filters.http.router",
       typed_config: { "@type": `${FILTER}.router.v3.Router`, suppress_envoy_headers: true },
     },
   ];
-  const quit = exact("/quitquitquit", options.adminCluster, "/quitquitquit");
+  const quit = exact("/quitquitquit", ADMIN, "/quitquitquit", script(QUIT));
   return {
     listener: {
       name: "agent",
@@ -208,24 +208,40 @@ function fromProxy(name: string, address: string, port: number): object {
 
 /** Adds the app's metrics to Envoy's; without an answer of the app, Envoy's alone are served. */
 const MERGE = `function envoy_on_response(handle)
-  local own = handle:body(true)
+  local buffer = handle:body(true)
+  local own = buffer:getBytes(0, buffer:length())
   local path = handle:metadata():get("path")
   local headers, body = handle:httpCall("${APP_METRICS}", {
     [":method"] = "GET", [":path"] = path, [":authority"] = "app",
     ["accept"] = "text/plain;version=0.0.4",
   }, nil, 5000)
   if headers[":status"] ~= "200" or body == nil then return end
-  local size = own:setBytes(own:getBytes(0, own:length()) .. body)
+  local size = handle:body(true):setBytes(own .. body)
   handle:headers():replace("content-length", size)
+end
+`;
+
+/** The caller gets its answer before Envoy ends. */
+const QUIT = `function envoy_on_request(handle)
+  if handle:headers():get(":method") ~= "POST" then
+    return handle:respond({[":status"] = "405"}, "POST it\\n")
+  end
+  handle:httpCall("${ADMIN}", {
+    [":method"] = "POST", [":path"] = "/quitquitquit", [":authority"] = "localhost",
+  }, "", 1000, true)
+  handle:respond({[":status"] = "200"}, "OK")
 end
 `;
 
 /** The app's path travels as data, never as text of the script. */
 function merged({ path }: ScrapeConfig): object {
+  return { metadata: { filter_metadata: { [LUA]: { path } } }, ...script(MERGE) };
+}
+
+function script(text: string): object {
   return {
-    metadata: { filter_metadata: { [LUA]: { path } } },
     typed_per_filter_config: {
-      [LUA]: { "@type": `${FILTER}.lua.v3.LuaPerRoute`, source_code: { inline_string: MERGE } },
+      [LUA]: { "@type": `${FILTER}.lua.v3.LuaPerRoute`, source_code: { inline_string: text } },
     },
   };
 }

@@ -70,7 +70,7 @@ export async function runCommand(
 /** The `lateen` command of this checkout. */
 export function lateen(
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; uid?: number } = {},
+  options: { env?: NodeJS.ProcessEnv; uid?: number; input?: string } = {},
 ): Promise<CommandResult> {
   return runCommand(process.execPath, [path.join(ROOT, "bin", "lateen.js"), ...args], options);
 }

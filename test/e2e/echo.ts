@@ -14,7 +14,7 @@ const PROGRAMS = "/programs";
 export function namespaceWithPrograms(name: string, meshed: boolean): object[] {
   const labels = meshed ? { "istio-injection": "enabled" } : {};
   const data = Object.fromEntries(
-    ["echo.mjs", "calls.mjs"].map((file) => [
+    ["echo.mjs", "calls.mjs", "probed.mjs"].map((file) => [
       file,
       readFileSync(path.join(TESTDATA, file), "utf8"),
     ]),
@@ -25,6 +25,11 @@ export function namespaceWithPrograms(name: string, meshed: boolean): object[] {
   ];
 }
 
+/** The command that runs one of them. */
+export function program(file: string): string[] {
+  return [NODE, `${PROGRAMS}/${file}`];
+}
+
 export interface EchoOptions {
   namespace: string;
   app: string;
@@ -33,11 +38,14 @@ export interface EchoOptions {
 }
 
 /** The pod that runs `echo.mjs` on port 8080, or another command. */
-export function echoPod(command?: readonly string[], env: Record<string, string> = {}): object {
+export function echoPod(
+  command?: readonly string[],
+  env: Record<string, string> = {},
+): { containers: object[]; [field: string]: unknown } {
   const container = {
     name: "app",
     image: IMAGE,
-    command: command ?? [NODE, `${PROGRAMS}/echo.mjs`],
+    command: command ?? program("echo.mjs"),
     env: Object.entries(env).map(([name, value]) => ({ name, value })),
     volumeMounts: [{ name: "programs", mountPath: PROGRAMS }],
     ...(command === undefined
@@ -92,17 +100,18 @@ export type InnerCall =
   | { tcp: string; send: string }
   | { upgrade: string };
 
-/** Makes calls one after the other from inside a pod; `where` is `namespace/deployment`. */
+/**
+ * Makes calls one after the other from inside a pod; `where` is `namespace/deployment`, or
+ * `namespace/pod/name`.
+ */
 export async function callFrom(
   cluster: TestCluster,
   where: string,
   calls: readonly InnerCall[],
 ): Promise<InnerAnswer[]> {
-  const [namespace = "", name = ""] = where.split("/");
-  const exec = ["-n", namespace, "exec", "-i", `deployment/${name}`, "-c", "app", "--"];
-  const output = await cluster.kubectlOk(
-    [...exec, NODE, `${PROGRAMS}/calls.mjs`],
-    JSON.stringify(calls),
-  );
+  const [namespace = "", ...name] = where.split("/");
+  const what = name.length > 1 ? name.join("/") : `deployment/${name.join()}`;
+  const exec = ["-n", namespace, "exec", "-i", what, "-c", "app", "--"];
+  const output = await cluster.kubectlOk([...exec, ...program("calls.mjs")], JSON.stringify(calls));
   return JSON.parse(output) as InnerAnswer[];
 }
