@@ -32,6 +32,7 @@ import { Pusher } from "#pilot/push/pusher.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
 import { UNSUPPORTED_CONFIG } from "#pilot/registry/unsupported.ts";
 import { ObjectStatuses } from "#pilot/status/object-statuses.ts";
+import { refusalProblems } from "#pilot/status/refusals.ts";
 import { problemEvents } from "#pilot/status/problem-events.ts";
 import { ProblemReporter, textOf } from "#pilot/status/problem-reporter.ts";
 import type { ReportedProblem } from "#pilot/status/problem-reporter.ts";
@@ -116,7 +117,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   let farProblems = (): readonly ReportedProblem[] => [];
   const sinks = [(problem: ReportedProblem) => log(textOf(problem))];
   const reporter = new ProblemReporter({
-    current: () => [...ownProblems(), ...farProblems(), ...rejections.problems()],
+    current: () => [...ownProblems(), ...farProblems(), ...refusalProblems(rejections.list())],
     tell: (problem) => sinks.forEach((sink) => sink(problem)),
   });
   // Sources may run before anything is served; streams see the world only when it is whole.

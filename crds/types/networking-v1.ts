@@ -19,6 +19,8 @@ export interface AccessLogging {
 export interface AnalysisMessage {
   documentationUrl?: string;
   level?: "UNKNOWN" | "ERROR" | "WARNING" | "INFO";
+  message?: string;
+  path?: string;
   type?: AnalysisMessageType;
 }
 

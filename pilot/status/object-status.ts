@@ -137,7 +137,8 @@ function complete(problems: readonly WeighedProblem[]): Verdict {
 }
 
 /** Warnings that tell of something without an effect; other warnings are of effects not meant. */
-const VAIN = /^(Unknown|Shadowed|Conflict|NoEffect|NotApplicable|Unsupported|NoDestination)/;
+const VAIN =
+  /^(Unknown|Shadowed|HostTaken|Conflict|NoEffect|NotApplicable|Unsupported|NoDestination)/;
 
 function hasNoEffect({ severity, reason }: WeighedProblem): boolean {
   if (reason === REFUSED) return false;

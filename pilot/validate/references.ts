@@ -2,7 +2,7 @@
 
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { objectKey, resolveHost } from "#pilot/model/name.ts";
-import { type ModelObject, type VirtualService, compareAge } from "#pilot/model/object.ts";
+import { type ModelObject, type VirtualService } from "#pilot/model/object.ts";
 import { lookup } from "#pilot/model/object-index.ts";
 import {
   type PushContext,
@@ -20,7 +20,6 @@ export function referenceProblems(context: PushContext, object: ModelObject): Ir
   };
   if (object.kind === "VirtualService") {
     checkGateways(context, object, warn);
-    checkHosts(context, object, warn);
     checkDestinations(context, object, warn);
   } else if (object.kind === "DestinationRule") {
     const [host] = hostsOf(object, context.mesh.clusterDomain);
@@ -43,30 +42,6 @@ function checkGateways(context: PushContext, object: VirtualService, warn: Warn)
     if (objectOf(context, objectKey("Gateway", namespace, gateway)) !== undefined) continue;
     warn(`spec.gateways[${index}]`, "UnknownGateway", `there is no Gateway ${name}`);
   }
-}
-
-/** In the mesh a host has one VirtualService, the oldest; at gateways they are merged. */
-function checkHosts(context: PushContext, object: VirtualService, warn: Warn): void {
-  if (!gatewaysOf(object).includes("mesh")) return;
-  for (const [index, text] of (object.spec.hosts ?? []).entries()) {
-    const host = resolveHost(text, object.namespace, context.mesh.clusterDomain);
-    const older = lookup(context.indexes.virtualServicesByHost, host).find(
-      (one) =>
-        one.key !== object.key &&
-        gatewaysOf(one).includes("mesh") &&
-        isSeenTogether(one, object) &&
-        compareAge(one, object) < 0,
-    );
-    if (older === undefined) continue;
-    const who = `VirtualService ${older.namespace}/${older.name}`;
-    warn(`spec.hosts[${index}]`, "Conflict", `${who} has ${host} already and is older: it counts`);
-  }
-}
-
-function isSeenTogether(left: VirtualService, right: VirtualService): boolean {
-  const isPrivate = (one: VirtualService): boolean =>
-    (one.spec.exportTo ?? []).length > 0 && !(one.spec.exportTo ?? []).includes("*");
-  return left.namespace === right.namespace || (!isPrivate(left) && !isPrivate(right));
 }
 
 /** Of TCP and TLS routes; translation tells of those of HTTP. */

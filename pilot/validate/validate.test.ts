@@ -126,7 +126,7 @@ describe("warned of is what has no effect now:", () => {
     [
       "VirtualService",
       "{ hosts: [taken], http: [{ route: [{ destination: { host: web } }] }] }",
-      "spec.hosts[0] Conflict",
+      "spec.hosts[0] HostTaken",
     ],
     [
       "VirtualService",
