@@ -5,13 +5,7 @@ import type { KubeObject } from "#cluster/api/meta.ts";
 import { CUSTOM_RESOURCE_DEFINITIONS } from "#cluster/api/resources.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
 import { ListWatchInformer, createInformer } from "#cluster/client/create-informer.ts";
-import { type EntryHost, hostsOfEntry } from "./entry.ts";
-
-/** Always the newest state known, as a ZoneSource. */
-export interface EntrySource {
-  /** Who declares exactly this host (or wildcard), oldest first. */
-  declared(host: string): readonly EntryHost[];
-}
+import { type EntrySource, hostsOfEntry } from "./entry.ts";
 
 const NAME = "serviceentries.networking.istio.io";
 const VERSIONS = ["v1", "v1beta1", "v1alpha3"];

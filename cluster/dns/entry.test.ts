@@ -21,7 +21,7 @@ let port: number;
 
 async function putEntry(name: string, spec: object, status: object = {}): Promise<KubeObject> {
   const metadata = { name, namespace: "default" };
-  return api.create(ENTRIES, { metadata, spec, status } as unknown as KubeObject);
+  return api.create(ENTRIES, { metadata, spec, status });
 }
 
 beforeAll(async () => {

@@ -3,7 +3,6 @@
 import { isIPv4 } from "node:net";
 import type { KubeObject } from "#cluster/api/meta.ts";
 import type { ZoneAnswer } from "./record.ts";
-import type { EntrySource } from "./entry-source.ts";
 import { soa } from "./soa.ts";
 import { TTL_SECONDS } from "./ttl.ts";
 import { RCODE, TYPE } from "./wire.ts";
@@ -14,6 +13,12 @@ export interface EntryHost {
   readonly addresses: readonly string[];
   /** Orders entries: the time of creation, then namespace and name. */
   readonly age: string;
+}
+
+/** Always the newest state known, as a ZoneSource. */
+export interface EntrySource {
+  /** Who declares exactly this host (or wildcard), oldest first. */
+  declared(host: string): readonly EntryHost[];
 }
 
 /**

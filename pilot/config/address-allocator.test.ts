@@ -45,7 +45,7 @@ function entry(name: string, spec: object, more: object = {}): KubeObject {
   return {
     metadata: { name, namespace: "default", ...more },
     spec: { resolution: "STATIC", ports: [{ number: 80, name: "http" }], ...spec },
-  } as unknown as KubeObject;
+  };
 }
 
 function addresses(name: string): { host: string; value: string }[] {

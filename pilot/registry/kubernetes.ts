@@ -65,7 +65,7 @@ export function convertService(object: core.Service, clusterDomain: string): Ser
 
 /** `spec.trafficDistribution`, or Istio's older annotation, in any case. */
 function preference(value: string | undefined): Service["prefers"] {
-  switch (value?.toLowerCase()) {
+  switch ((value ?? "").toLowerCase()) {
     case "preferclose":
     case "prefersamezone":
       return "zone";

@@ -15,18 +15,14 @@ import type {
   OutlierDetection,
   ZoneAwareLoadBalancerSetting,
 } from "#crds/types/networking-v1.ts";
+import { type NotedSetting, observationSettings, unusedSettings } from "./mesh-observation.ts";
 import { type Shape, checkShape } from "./shape.ts";
 import { LOCALITY, OUTLIERS, POOL, ZONE_AWARE } from "./shapes.ts";
 import { gatewaySettings } from "./tls-defaults.ts";
 
-export interface SettingProblem {
-  readonly path: string;
-  readonly message: string;
-}
-
 export interface MeshConfigResult {
   readonly mesh: MeshConfig;
-  readonly problems: readonly SettingProblem[];
+  readonly problems: readonly NotedSetting[];
 }
 
 /** Settings over a base; a value that can't be understood leaves the base's and is reported. */
@@ -41,7 +37,8 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
   const reader = new Map<string, unknown>(
     typeof value === "object" && value !== null ? Object.entries(value) : [],
   );
-  const problems: SettingProblem[] = [];
+  const problems: NotedSetting[] = [];
+  const used = new Set<string>();
   const take = <T>(
     path: string,
     raw: unknown,
@@ -52,13 +49,18 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
     if (parsed === undefined) problems.push({ path, message: `cannot use ${JSON.stringify(raw)}` });
     return parsed;
   };
-  const field = <T>(name: string, parse: (raw: unknown) => T | undefined): T | undefined =>
-    take(name, reader.get(name), parse);
+  const field = <T>(name: string, parse: (raw: unknown) => T | undefined): T | undefined => {
+    used.add(name);
+    return take(name, reader.get(name), parse);
+  };
   const inner = <T>(
     name: string,
     child: string,
     parse: (raw: unknown) => T | undefined,
-  ): T | undefined => take(`${name}.${child}`, childOf(reader.get(name), child), parse);
+  ): T | undefined => {
+    used.add(name);
+    return take(`${name}.${child}`, childOf(reader.get(name), child), parse);
+  };
 
   const retries = field("defaultHttpRetryPolicy", parseRetries);
   const mesh: MeshConfig = {
@@ -82,14 +84,16 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
       defaultVirtualServiceExportTo: field("defaultVirtualServiceExportTo", asTexts),
       defaultDestinationRuleExportTo: field("defaultDestinationRuleExportTo", asTexts),
       ...destinationSettings(field),
+      ...observationSettings(field, (problem) => problems.push(problem)),
       clusterLocalHosts: field("serviceSettings", parseServiceSettings),
-      discoverySelectors: field("discoverySelectors", (raw) =>
-        shapedList<NamespaceSelector>(raw, [SELECTOR]),
+      discoverySelectors: field(
+        "discoverySelectors",
+        (raw) => shapedList(raw, [SELECTOR]) as NamespaceSelector[] | undefined,
       ),
       defaultRetries: retries,
     }),
   };
-  return { mesh, problems };
+  return { mesh, problems: [...problems, ...unusedSettings(reader.keys(), used)] };
 }
 
 type TakeField = <T>(name: string, parse: (raw: unknown) => T | undefined) => T | undefined;
@@ -130,8 +134,8 @@ const SELECTOR: Shape = {
   matchExpressions: [{ "key!": "text", "operator!": "text", values: ["text"] }],
 };
 
-function shapedList<T>(raw: unknown, shape: Shape): T[] | undefined {
-  return Array.isArray(raw) && checkShape(raw, shape, "").length === 0 ? (raw as T[]) : undefined;
+function shapedList(raw: unknown, shape: Shape): unknown[] | undefined {
+  return Array.isArray(raw) && checkShape(raw, shape, "").length === 0 ? raw : undefined;
 }
 
 interface ServiceSettings {
@@ -141,7 +145,8 @@ interface ServiceSettings {
 
 function parseServiceSettings(raw: unknown): ClusterLocalHost[] | undefined {
   const shape: Shape = [{ settings: { clusterLocal: "boolean" }, hosts: ["text"] }];
-  return shapedList<ServiceSettings>(raw, shape)?.flatMap(({ settings, hosts = [] }) =>
+  const list = shapedList(raw, shape) as ServiceSettings[] | undefined;
+  return list?.flatMap(({ settings, hosts = [] }) =>
     hosts.map((host) => ({ host: hostname(host), local: settings?.clusterLocal === true })),
   );
 }

@@ -157,5 +157,5 @@ function settings(pick: Pick): KubeObject {
     kind: "ConfigMap",
     metadata: { name: "istio", namespace: "istio-system" },
     data: { mesh, meshNetworks: networks },
-  } as unknown as KubeObject;
+  };
 }
