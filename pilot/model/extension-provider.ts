@@ -48,9 +48,6 @@ export interface ZipkinProvider extends CollectorAddress {
   readonly maxTagLength?: number;
   readonly longTraceId: boolean;
   readonly path: string;
-  readonly alsoW3c: boolean;
-  readonly timeoutMs: number;
-  readonly headers: readonly HeaderValue[];
 }
 
 export interface OtelTraceProvider extends CollectorAddress {

@@ -222,7 +222,7 @@ export class Registry {
     const { mesh, problems } = parseMeshConfig(data["mesh"] ?? "{}", this.#base);
     const parsed = parseMeshNetworks(data["meshNetworks"] ?? "");
     const all = [
-      ...problems.map(({ path, message }) => ({ path: `data.mesh.${path}`, message })),
+      ...problems.map((one) => ({ ...one, path: `data.mesh.${one.path}` })),
       ...parsed.problems.map(({ path, message }) => ({
         path: `data.meshNetworks${path}`,
         message,
@@ -230,7 +230,12 @@ export class Registry {
     ];
     this.#problems.set(
       key,
-      all.map((one) => ({ ...one, object: key, severity: "error", reason: "InvalidSetting" })),
+      all.map((one) => ({
+        severity: "error",
+        ...one,
+        object: key,
+        reason: "severity" in one ? "UnusedSetting" : "InvalidSetting",
+      })),
     );
     return [
       { type: "upsert", object: { kind: "MeshConfig", key: MESH_KEY, mesh } },
