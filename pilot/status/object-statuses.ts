@@ -1,5 +1,6 @@
 /** The whole of it: what happens in the discovery server comes in, statuses of objects go out. */
 
+import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { ConvergenceTracker } from "./convergence.ts";
 import type { ConnectedProxy } from "./convergence.ts";
@@ -100,11 +101,13 @@ export class ObjectStatuses {
   /** Statuses are found out, and written by one of the replicas, until the signal aborts. */
   run({ client, namespace, log, signal }: RunOptions): void {
     const { servedGeneration, problems, refusals, inspect, resources } = this.#options;
-    const identity = `${hostname()
+    const host = hostname()
       .toLowerCase()
-      .replaceAll(/[^a-z0-9-]/g, "-")}-${process.pid}`;
+      .slice(0, 63)
+      .replaceAll(/[^a-z0-9-]/g, "-");
+    const identity = `${host}-${randomUUID().slice(0, 8)}`;
     const writer = client && new StatusWriter({ client, resources, log });
-    const onChange = (): void => this.#board?.reconsider();
+    const onChange = (keys: readonly string[]): void => this.#board?.pushed(keys);
     const replicas = client && new Replicas({ client, namespace, identity, log, signal, onChange });
     const board = new StatusBoard({
       tracker: this.#tracker,

@@ -19,30 +19,32 @@ export interface ReplicasOptions {
   identity: string;
   log: (line: string) => void;
   signal: AbortSignal;
-  /** Another replica has told something new. */
-  onChange: () => void;
+  /** Another replica has told something new of these objects. */
+  onChange: (keys: readonly string[]) => void;
   intervalMs?: number;
 }
 
 const LABEL = "lateen.dev/pilot-replica";
 const REPORT = "lateen.dev/report";
-const INTERVAL_MS = 1000;
+const INTERVAL_MS = 500;
 /** So many intervals pass between two signs of life when there is nothing to tell. */
-const HEARTBEAT = 5;
+const HEARTBEAT = 10;
 /** A replica that has given no sign for so many intervals is gone. */
-const LOST = 20;
+const LOST = 24;
 /** An annotation may have 256 KiB; the oldest entries give way. */
 const MAX_REPORT = 200 * 1024;
 const MAX_ENTRIES = 1000;
 
 interface Other {
+  /** All of its last sign of life, and what of it is the report. */
   record: string;
+  report: string;
   seenAt: number;
   entries: ReadonlyMap<string, ReplicaEntry>;
 }
 
 /**
- * Tells and hears once a second at most. With one replica that is a small write each five seconds;
+ * Tells and hears twice a second at most. With one replica that is a small write each five seconds;
  * what is told is bounded, and an object that isn't in it is one that the replica can't speak for.
  */
 export class Replicas {
@@ -59,7 +61,7 @@ export class Replicas {
   /** Adds to what this replica tells. */
   report(entries: Readonly<Record<string, ReplicaEntry>>): void {
     for (const [key, entry] of Object.entries(entries)) {
-      if (JSON.stringify(this.#own.get(key)) === JSON.stringify(entry)) continue;
+      if (isSame(this.#own.get(key), entry)) continue;
       this.#own.delete(key);
       this.#own.set(key, entry);
       this.#news = true;
@@ -135,7 +137,8 @@ export class Replicas {
       const { name, annotations = {} } = metadata;
       if (name === this.#name()) continue;
       present.add(name);
-      const record = `${spec?.renewTime}${annotations[REPORT]}`;
+      const report = annotations[REPORT] ?? "";
+      const record = `${spec?.renewTime}${report}`;
       const known = this.#others.get(name);
       if (known?.record === record) {
         if (this.#round - known.seenAt > LOST) {
@@ -144,14 +147,10 @@ export class Replicas {
         }
         continue;
       }
-      // What was there at the first look may be of one that has died: its next sign counts.
-      if (known === undefined && this.#round === 0) {
-        this.#others.set(name, { record, seenAt: 0, entries: parseReport(annotations[REPORT]) });
-        continue;
-      }
-      const entries = parseReport(annotations[REPORT]);
-      this.#others.set(name, { record, seenAt: this.#round, entries });
-      this.#options.onChange();
+      const entries = known?.report === report ? known.entries : parseReport(report);
+      this.#others.set(name, { record, report, seenAt: this.#round, entries });
+      const news = [...entries].filter(([key, entry]) => !isSame(known?.entries.get(key), entry));
+      if (news.length > 0) this.#options.onChange(news.map(([key]) => key));
     }
     for (const name of this.#others.keys()) if (!present.has(name)) this.#others.delete(name);
   }
@@ -162,14 +161,18 @@ export class Replicas {
 }
 
 /** Written by a replica of the same version, or by anybody: what isn't understood isn't there. */
-function parseReport(text: string | undefined): ReadonlyMap<string, ReplicaEntry> {
+function parseReport(text: string): ReadonlyMap<string, ReplicaEntry> {
   try {
-    const list: unknown = JSON.parse(text ?? "[]");
+    const list: unknown = JSON.parse(text);
     if (!Array.isArray(list)) return new Map();
     return new Map(list.filter(isEntry));
   } catch {
     return new Map();
   }
+}
+
+function isSame(left: ReplicaEntry | undefined, right: ReplicaEntry): boolean {
+  return JSON.stringify(left) === JSON.stringify(right);
 }
 
 function isEntry(value: unknown): value is [string, ReplicaEntry] {

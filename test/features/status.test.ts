@@ -13,6 +13,7 @@ import { startTestServer } from "#cluster/apiserver/testing/test-server.ts";
 import type { TestServer } from "#cluster/apiserver/testing/test-server.ts";
 import { loadCrds } from "#crds/load.ts";
 import { servePilot } from "#pilot/serve.ts";
+import type { ServeOptions } from "#pilot/serve.ts";
 import { KUBECTL } from "#test/e2e/cluster.ts";
 import { eventually } from "#test/e2e/eventually.ts";
 import { AdsClient, sidecarNode } from "./ads-client.ts";
@@ -51,7 +52,7 @@ suite("the status of objects", () => {
   let server: TestServer;
   let client: KubeClient;
   let port: number;
-  let running: Promise<void>;
+  const running: Promise<void>[] = [];
 
   beforeAll(async () => {
     server = await startTestServer();
@@ -64,33 +65,35 @@ suite("the status of objects", () => {
       metadata: { name: "web", namespace: "default" },
       spec: { ports: [{ name: "http", port: 80 }] },
     });
-    const { kubeconfig } = server;
-    port = await new Promise<number>((resolve) => {
-      running = servePilot(
-        {
-          kubeconfig,
-          grpc: "127.0.0.1:0",
-          insecure: true,
-          serving: server.config.serving,
-          webhook: "127.0.0.1:0",
-          log: () => undefined,
-          onReady: (line) => resolve(Number(line.split(":").at(-1))),
-        },
-        abort.signal,
-      );
-    });
+    port = await startPilot({ webhook: "127.0.0.1:0" });
   }, 30_000);
+
+  /** Resolves with the port of its ADS server. */
+  function startPilot(more: Partial<ServeOptions>): Promise<number> {
+    return new Promise((resolve) => {
+      const options = {
+        kubeconfig: server.kubeconfig,
+        grpc: "127.0.0.1:0",
+        insecure: true,
+        serving: server.config.serving,
+        log: () => undefined,
+        onReady: (line: string) => resolve(Number(line.split(":").at(-1))),
+        ...more,
+      };
+      running.push(servePilot(options, abort.signal));
+    });
+  }
 
   afterAll(async () => {
     for (const one of clients) one.close();
     abort.abort();
-    await running;
+    await Promise.all(running);
     client.close();
     await server.remove();
   });
 
-  function connect(pod: string): AdsClient {
-    const one = new AdsClient(port, sidecarNode(pod, "default"));
+  function connect(pod: string, at = port): AdsClient {
+    const one = new AdsClient(at, sidecarNode(pod, "default"));
     clients.push(one);
     return one;
   }
@@ -199,6 +202,22 @@ suite("the status of objects", () => {
       ({ Complete }) => Complete?.reason === "UnknownGateway",
     );
     expect(told["Applied"]).toMatchObject({ status: "True", reason: "NoProxyConcerned" });
+  }, 30_000);
+
+  test("counts the proxies of all replicas", async () => {
+    connect("c", await startPilot({}));
+    await eventually("routes", 10_000, async () => clients.every((one) => one.received.length > 3));
+    for (let seconds = 6; ; seconds++) {
+      await rule([{ timeout: `${seconds}s`, route: [{ destination: { host: "web" } }] }]);
+      const { Applied } = await conditions(
+        VIRTUAL_SERVICES,
+        "web",
+        (told) => told["Applied"]?.reason === "Live",
+      );
+      // Replicas hear of each other within seconds.
+      if (Applied?.message.startsWith("live on 3/3 proxies") === true) break;
+      expect(seconds).toBeLessThan(200);
+    }
   }, 30_000);
 
   test("tells of kinds that nothing here acts on", async () => {
