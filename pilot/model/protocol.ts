@@ -36,7 +36,7 @@ const BY_APP_PROTOCOL = new Map<string, Protocol>([
 ]);
 
 /** SMTP, DNS, MySQL and MongoDB speak server first: sniffing would wait for nothing. */
-const SERVER_FIRST_PORTS = new Set([25, 53, 3306, 27017]);
+export const SERVER_FIRST_PORTS: ReadonlySet<number> = new Set([25, 53, 3306, 27017]);
 
 /**
  * A protocol's own name, any case (`ServiceEntry.ports[].protocol`, `Gateway`); unknown is `Auto`.

@@ -5,7 +5,7 @@ import { ALLOW_ANY_DNS, BLACK_HOLE, type ClusterName, PASSTHROUGH } from "#pilot
 import type { ClientTls } from "#pilot/ir/tls.ts";
 import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
-import type { Hostname, ObjectKey } from "#pilot/model/name.ts";
+import type { ObjectKey } from "#pilot/model/name.ts";
 import { connectionPool } from "./connection-pool.ts";
 import { reporter } from "./result.ts";
 
@@ -29,10 +29,8 @@ export const passthrough = cached((mesh: MeshConfig): Cluster => ({
 export const anyName = cached((mesh: MeshConfig): Cluster => ({
   ...passthroughTo(ALLOW_ANY_DNS, mesh),
   direction: "outbound",
-  discovery: dnsOnRequest(ANY_NAME_CACHE, undefined),
+  discovery: dnsOnRequest(undefined),
 }));
-
-export const ANY_NAME_CACHE = "allow_any_dfp_dns_cache";
 
 /** A cluster that goes wherever the connection was going. */
 export function passthroughTo(name: ClusterName, mesh: MeshConfig): Omit<Cluster, "direction"> {
@@ -63,16 +61,17 @@ const NO_LIMITS: Limits = {
   maxRetries: UNLIMITED,
 };
 
-/** Filters that resolve names for a host's cluster share its cache by this name. */
-export function dnsCacheName(host: Hostname): string {
-  return `${host}-dns-cache`;
-}
+/**
+ * One memory of answers for everything that is resolved on request: filters and clusters must share
+ * one, and a listener's filter doesn't know which cluster a request will take.
+ */
+export const DNS_CACHE = "allow_any_dfp_dns_cache";
 
-/** A cluster that resolves what each request asks for. */
-export function dnsOnRequest(cache: string, tls: ClientTls | undefined): Discovery {
+/** Clusters that resolve what each request asks for. */
+export function dnsOnRequest(tls: ClientTls | undefined): Discovery {
   return {
     kind: "dns-on-request",
-    cache,
+    cache: DNS_CACHE,
     nameUnverified: tls === undefined || !tls.autoServerName || !tls.autoSubjectAltName,
   };
 }

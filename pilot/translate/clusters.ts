@@ -11,12 +11,13 @@ import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import type { EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
+import { isTls, listenerKind } from "#pilot/model/protocol.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import { type OutboundScope, meshOf } from "#pilot/model/scope.ts";
 import { visibleServices } from "#pilot/model/visible.ts";
 import { passthroughClusters } from "./auto-passthrough.ts";
-import { blackHole, dnsCacheName, dnsOnRequest, passthrough } from "./catch-all-clusters.ts";
+import { anyName, blackHole, dnsOnRequest, passthrough } from "./catch-all-clusters.ts";
 import { type TlsInput, transportSecurity } from "./client-tls.ts";
 import { policyFor, ruleFor, selectorOf } from "./destination-rule.ts";
 import { buildAssignment, endpointSetsOf, placeFor, singleEndpoint } from "./endpoints.ts";
@@ -31,6 +32,7 @@ import {
   reporter,
   warn,
 } from "./result.ts";
+import { outboundPolicy } from "./outbound-routes.ts";
 import { applyPolicy } from "./traffic-policy.ts";
 
 /** The clusters that every proxy has, whatever services there are. */
@@ -39,7 +41,11 @@ export function translateFixedClusters(
   scope: OutboundScope,
 ): Translated<readonly Cluster[]> {
   const value = [blackHole(context.mesh)];
-  if (scope.proxyType === "sidecar") value.push(passthrough(context.mesh));
+  if (scope.proxyType === "sidecar") {
+    value.push(passthrough(context.mesh));
+    const policy = outboundPolicy(context, scope);
+    if (policy === "ALLOW_ANY_DYNAMIC_DNS") value.push(anyName(context.mesh));
+  }
   return { value, problems: [] };
 }
 
@@ -92,6 +98,10 @@ const clustersOfService = cached(
       const clusters: Cluster[] = [];
       for (const port of service.ports) {
         if (port.protocol === "UDP") continue;
+        if (service.resolution === "dns-on-request" && !namesItsTarget(port)) {
+          problems.push(...nameless(service, port));
+          continue;
+        }
         for (const subset of subsetsOf(service, rule)) {
           const input = { inline, rule, subset, mesh, proxyType, from };
           const made = buildCluster(service, port, input);
@@ -104,6 +114,18 @@ const clustersOfService = cached(
     });
   },
 );
+
+/** Requests name a host, TLS a server; other connections name nothing that could be resolved. */
+function namesItsTarget({ protocol }: ServicePort): boolean {
+  return listenerKind(protocol) === "http" || isTls(protocol);
+}
+
+function nameless(service: Service, port: ServicePort): readonly IrProblem[] {
+  const report = reporter(service.source);
+  const message = `DYNAMIC_DNS is for HTTP and TLS: connections to port ${port.number} are closed`;
+  error(report, "spec.ports", "NamelessProtocol", message);
+  return report.problems;
+}
 
 /** What is resolved on request has no endpoints to choose among. */
 function subsetsOf(
@@ -204,7 +226,7 @@ function discoveryOf(
     case "original":
       return { kind: input.proxyType === "router" ? "discovered" : "original" };
     case "dns-on-request":
-      return dnsOnRequest(dnsCacheName(service.host), input.tls);
+      return dnsOnRequest(input.tls);
     case "alias":
       return {
         kind: "dns",

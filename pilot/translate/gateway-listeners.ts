@@ -21,6 +21,7 @@ import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
 import { destinationsFor } from "./outbound-listeners.ts";
 import { pathFields } from "./path-normalization.ts";
 import { type Translated, originOf } from "./result.ts";
+import { type TcpPolicy, policyOfRoute } from "./tcp-policy.ts";
 
 /** All listeners of a gateway workload; one without a chain would be refused and isn't made. */
 export function translateGatewayListeners(
@@ -177,7 +178,12 @@ function connectionChains(
           : [];
       if (passes && names.length === 0) continue;
       chains.push({
-        ...connectionChain(route, names, server),
+        ...connectionChain(
+          route,
+          names,
+          server,
+          policyOfRoute(route, input.destinations, context.mesh),
+        ),
         ...(tls?.value === undefined ? {} : { tls: tls.value }),
       });
     }
@@ -189,6 +195,7 @@ function connectionChain(
   route: L4Route,
   names: readonly string[],
   { gateway, path }: PlannedServer,
+  policy: TcpPolicy,
 ): FilterChain {
   const only = route.clusters.length === 1 ? route.clusters[0]?.cluster : undefined;
   const matched = names.length > 0 && !names.includes("*");
@@ -201,6 +208,7 @@ function connectionChain(
       kind: "tcp",
       statPrefix: only ?? `${gateway.namespace}/${gateway.name}`,
       clusters: route.clusters,
+      ...policy,
     },
     origins: [route.origin, originOf(gateway.key, path)],
   };

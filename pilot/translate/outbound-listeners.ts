@@ -12,19 +12,21 @@ import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig, OutboundPolicy } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
-import { isTls, listenerKind } from "#pilot/model/protocol.ts";
 import { coveringKeys } from "#pilot/model/object-index.ts";
+import { SERVER_FIRST_PORTS, isTls, listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, destinationsOf, hasConnectionRules } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleRulesFor, visibleServices } from "#pilot/model/visible.ts";
 import { accessLogOf } from "./access-log.ts";
+import { DNS_CACHE } from "./catch-all-clusters.ts";
 import { ruleFor } from "./destination-rule.ts";
 import type { Destinations } from "./http-action.ts";
 import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
 import { ANY, type PlannedPort, outboundListenerPlan } from "./outbound-plan.ts";
-import { outboundPolicy } from "./outbound-routes.ts";
+import { outboundPolicy, unmatched as unmatchedHost } from "./outbound-routes.ts";
 import { pathFields } from "./path-normalization.ts";
 import { type Translated, originOf } from "./result.ts";
+import { type TcpPolicy, policyOfRoute, tcpPolicy } from "./tcp-policy.ts";
 
 export const OUTBOUND_PORT = 15001;
 const PLAIN_HTTP: ChainMatch = { transport: "plain", applicationProtocols: ["http/1.1", "h2c"] };
@@ -36,6 +38,8 @@ interface Draft {
   additional: readonly string[];
   /** Name of the route configuration of requests. */
   routes?: string;
+  /** Some cluster behind it resolves hosts on request. */
+  resolves: boolean;
   /** Connections that aren't requests; the one without a match is the rest. */
   readonly chains: FilterChain[];
   readonly origins: Origin[];
@@ -63,6 +67,7 @@ export function translateOutboundListeners(
       const draft = draftAt(drafts, address, port.number);
       draft.additional = additional;
       draft.origins.push(originOf(service.source));
+      draft.resolves ||= service.resolution === "dns-on-request";
       if (http) {
         draft.routes ??= address === ANY ? String(port.number) : `${service.host}:${port.number}`;
       }
@@ -83,7 +88,7 @@ function draftAt(drafts: Map<string, Draft>, address: string, port: number): Dra
   const name = `${address}_${port}`;
   const found = drafts.get(name);
   if (found !== undefined) return found;
-  const draft: Draft = { address, port, additional: [], chains: [], origins: [] };
+  const draft: Draft = { address, port, additional: [], resolves: false, chains: [], origins: [] };
   drafts.set(name, draft);
   return draft;
 }
@@ -139,6 +144,7 @@ function finish(
         role: "outbound",
         statPrefix: `outbound_${name};`,
         routes: { kind: "discovered", name: draft.routes },
+        ...(draft.resolves || policy === "ALLOW_ANY_DYNAMIC_DNS" ? { dnsCache: DNS_CACHE } : {}),
       },
       origins: [],
     });
@@ -170,7 +176,7 @@ function finish(
 const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): FilterChain => ({
   name: "PassthroughFilterChain",
   match: {},
-  connection: forwardTo(policy === "ALLOW_ANY" ? PASSTHROUGH : BLACK_HOLE),
+  connection: forwardTo(policy === "REGISTRY_ONLY" ? BLACK_HOLE : PASSTHROUGH),
   origins: [],
 }));
 
@@ -183,9 +189,7 @@ const virtualOutbound = cached(
     direction: "outbound",
     bindToPort: true,
     useOriginalDestination: true,
-    inspectors: [],
-    uninspectedPorts: [],
-    inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
+    ...inspection(mesh, policy),
     filterChains: [
       {
         name: "virtualOutbound-blackhole",
@@ -193,10 +197,11 @@ const virtualOutbound = cached(
         connection: forwardTo(BLACK_HOLE),
         origins: [],
       },
+      ...(policy === "ALLOW_ANY_DYNAMIC_DNS" ? [requestsToAnyName(mesh, policy)] : []),
       {
         name: "virtualOutbound-catchall-tcp",
         match: {},
-        connection: forwardTo(policy === "ALLOW_ANY" ? PASSTHROUGH : BLACK_HOLE),
+        connection: forwardTo(policy === "REGISTRY_ONLY" ? BLACK_HOLE : PASSTHROUGH),
         origins: [],
       },
     ],
@@ -205,6 +210,49 @@ const virtualOutbound = cached(
     origins: [],
   }),
 );
+
+/** How long a connection to an undeclared place may keep silent before it counts as no request. */
+const SILENCE_MS = 5000;
+
+/**
+ * Where undeclared names may be called, requests are looked for. This holds up servers that speak
+ * first, those behind other listeners too, so their usual ports are left out.
+ */
+function inspection(
+  { protocolDetectionTimeoutMs: configured }: MeshConfig,
+  policy: OutboundPolicy,
+): Pick<Listener, "inspectors" | "uninspectedPorts" | "inspectionTimeoutMs"> {
+  return policy === "ALLOW_ANY_DYNAMIC_DNS"
+    ? {
+        inspectors: ["http"],
+        uninspectedPorts: [...SERVER_FIRST_PORTS],
+        inspectionTimeoutMs: configured === 0 ? SILENCE_MS : configured,
+      }
+    : { inspectors: [], uninspectedPorts: [], inspectionTimeoutMs: configured };
+}
+
+function requestsToAnyName(mesh: MeshConfig, policy: OutboundPolicy): FilterChain {
+  return {
+    name: "virtualOutbound-catchall-tcp-http",
+    match: { applicationProtocols: ["http/1.1", "h2c"] },
+    connection: {
+      kind: "http",
+      role: "outbound",
+      statPrefix: "outbound_virtualOutbound_allow_any_dynamic_dns;",
+      routes: {
+        kind: "inline",
+        configuration: {
+          name: "allow_any_dynamic_dns",
+          virtualHosts: [unmatchedHost(mesh, policy)],
+          ignorePort: true,
+          origins: [],
+        },
+      },
+      dnsCache: DNS_CACHE,
+    },
+    origins: [],
+  };
+}
 
 export function forwardTo(cluster: ClusterName): FilterChain["connection"] {
   return { kind: "tcp", statPrefix: cluster, clusters: [{ cluster, weight: 1 }] };
@@ -247,10 +295,14 @@ function connectionChains(
     const made = tls ? tlsRoutes(rule, input) : tcpRoutes(rule, input);
     problems.push(...made.problems);
     if (made.value.length > 0) {
-      return { value: made.value.map((route) => routedChain(route, planned)), problems };
+      const value = made.value.map((route) =>
+        routedChain(route, planned, policyOfRoute(route, input.destinations, context.mesh)),
+      );
+      return { value, problems };
     }
   }
-  return { value: [straightChain(service, planned)], problems };
+  const rule = ruleFor(context, scope, service);
+  return { value: [straightChain(planned, tcpPolicy(rule, port, context.mesh))], problems };
 }
 
 export function destinationsFor(
@@ -268,7 +320,7 @@ export function destinationsFor(
   );
 }
 
-function routedChain(route: L4Route, planned: PlannedPort): FilterChain {
+function routedChain(route: L4Route, planned: PlannedPort, policy: TcpPolicy): FilterChain {
   const destinations = route.subnets.length > 0 ? route.subnets : planned.ranges;
   return {
     match: {
@@ -279,6 +331,7 @@ function routedChain(route: L4Route, planned: PlannedPort): FilterChain {
       kind: "tcp",
       statPrefix: statPrefixOf(route, planned),
       clusters: route.clusters,
+      ...policy,
     },
     origins: [route.origin],
   };
@@ -290,7 +343,10 @@ function statPrefixOf(route: L4Route, { service, port }: PlannedPort): string {
 }
 
 /** TLS to a name without an address is told apart from its neighbours by the server name. */
-function straightChain(service: Service, { port, binds, ranges }: PlannedPort): FilterChain {
+function straightChain(
+  { service, port, binds, ranges }: PlannedPort,
+  policy: TcpPolicy,
+): FilterChain {
   const named = isTls(port.protocol) && binds[0] === ANY;
   const cluster = outboundCluster(service.host, port.number);
   return {
@@ -298,7 +354,15 @@ function straightChain(service: Service, { port, binds, ranges }: PlannedPort): 
       ...(ranges.length > 0 ? { destinations: ranges } : {}),
       ...(named ? { serverNames: [service.host] } : {}),
     },
-    connection: { kind: "tcp", statPrefix: cluster, clusters: [{ cluster, weight: 1 }] },
+    connection: {
+      kind: "tcp",
+      statPrefix: cluster,
+      clusters: [{ cluster, weight: 1 }],
+      ...policy,
+      ...(service.resolution === "dns-on-request"
+        ? { byServerName: { dnsCache: DNS_CACHE, port: port.number } }
+        : {}),
+    },
     origins: [originOf(service.source)],
   };
 }

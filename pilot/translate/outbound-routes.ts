@@ -2,7 +2,7 @@
  * Route configurations of sidecars: one a port, and one for each sniffed service with an address.
  */
 
-import { PASSTHROUGH } from "#pilot/ir/name.ts";
+import { ALLOW_ANY_DNS, type ClusterName, PASSTHROUGH } from "#pilot/ir/name.ts";
 import type { RouteConfiguration, VirtualHost } from "#pilot/ir/route.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
@@ -203,8 +203,15 @@ export function outboundPolicy(context: PushContext, scope: OutboundScope): Outb
   return own ?? context.mesh.outboundTrafficPolicy;
 }
 
-const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): VirtualHost => {
-  const name = policy === "ALLOW_ANY" ? "allow_any" : "block_all";
+const REST: Readonly<Record<OutboundPolicy, { name: string; cluster?: ClusterName }>> = {
+  ALLOW_ANY: { name: "allow_any", cluster: PASSTHROUGH },
+  ALLOW_ANY_DYNAMIC_DNS: { name: "allow_any_dynamic_dns", cluster: ALLOW_ANY_DNS },
+  REGISTRY_ONLY: { name: "block_all" },
+};
+
+/** What takes requests for hosts that nobody declared. */
+export const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): VirtualHost => {
+  const { name, cluster } = REST[policy];
   return {
     name,
     domains: ["*"],
@@ -213,10 +220,10 @@ const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): VirtualHos
         name,
         match: { path: { kind: "prefix", value: "/" }, headers: [], query: [] },
         action:
-          policy === "ALLOW_ANY"
+          cluster !== undefined
             ? {
                 kind: "forward",
-                clusters: [{ cluster: PASSTHROUGH, weight: 1, origins: [] }],
+                clusters: [{ cluster, weight: 1, origins: [] }],
                 timeoutMs: 0,
                 mirrors: [],
                 hash: [],

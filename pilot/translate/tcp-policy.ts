@@ -1,11 +1,15 @@
 /** What a DestinationRule says about connections that are forwarded as such. */
 
 import type { TcpForward } from "#pilot/ir/listener.ts";
+import { parseOutboundCluster } from "#pilot/ir/name.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
+import { hostname } from "#pilot/model/name.ts";
 import type { ServicePort } from "#pilot/model/object.ts";
 import { policyFor } from "./destination-rule.ts";
 import { durationMs, numberField } from "./fields.ts";
 import { hashPolicies } from "./hash-policy.ts";
+import type { Destinations } from "./http-action.ts";
+import type { L4Route } from "./l4-route.ts";
 import type { MergedRule } from "./merged-rule.ts";
 import { type Reporter, reporter } from "./result.ts";
 
@@ -46,6 +50,20 @@ export function tcpPolicy(
           },
         }),
   };
+}
+
+/** As its first destination's rule says; that of a subset where there is no other destination. */
+export function policyOfRoute(
+  route: L4Route,
+  destinations: Destinations,
+  mesh: MeshConfig,
+): TcpPolicy {
+  const [first, ...more] = route.clusters;
+  const parts = first === undefined ? undefined : parseOutboundCluster(first.cluster);
+  if (parts === undefined) return {};
+  const rule = destinations.get(hostname(parts.host))?.rule;
+  const subset = more.length === 0 ? parts.subset : "";
+  return tcpPolicy(rule, { number: parts.port }, mesh, subset);
 }
 
 function hostPort(host: string, port: number): string {
