@@ -139,7 +139,7 @@ export class Registry {
     const service = convertService(event.object as core.Service, this.#base.clusterDomain);
     const { key, namespace } = service;
     const now = event.type === "delete" ? undefined : service;
-    return this.#made.become(`selected/${key}`, this.#selected.service(key, now, namespace));
+    return this.#selected.service(key, now, namespace);
   }
 
   #config(event: PlatformEvent): Change[] {
