@@ -32,7 +32,7 @@ export function callHttps({ name, certificate, anyName, ...call }: HttpsCall): P
     const request = https.get(options, (response) => {
       const { subject } = (response.socket as TLSSocket).getPeerCertificate();
       response.resume();
-      response.on("end", () => resolve(`${response.statusCode ?? 0} ${subject.CN}`));
+      response.on("end", () => resolve(`${response.statusCode ?? 0} ${String(subject.CN)}`));
     });
     request.on("error", () => resolve("closed"));
   });

@@ -16,7 +16,7 @@ import {
 import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
 import { Registry } from "#pilot/registry/registry.ts";
 import { ScopeTranslation, translateScope } from "#pilot/translate/translate.ts";
-import { randomNumbers, randomObject } from "./random-world.ts";
+import { randomNumbers, randomObject, randomSecret } from "./random-world.ts";
 import { eventOf } from "./world.ts";
 
 const SEEDS = Array.from({ length: 12 }, (_none, seed) => seed + 1);
@@ -65,12 +65,13 @@ function shuffled<T>(list: readonly T[], random: (below: number) => number): T[]
 
 describe.each(SEEDS)("a random world of seed %i", (seed) => {
   const random = randomNumbers(seed);
+  const secrets = randomNumbers(seed);
   const objects = [
     ...new Map(
-      Array.from({ length: 60 }, () => randomObject(random)).map((object) => [
-        keyOf(object),
-        object,
-      ]),
+      [
+        ...Array.from({ length: 60 }, () => randomObject(random)),
+        ...Array.from({ length: 6 }, () => randomSecret(secrets)),
+      ].map((object) => [keyOf(object), object]),
     ).values(),
   ];
 
@@ -92,7 +93,12 @@ describe.each(SEEDS)("a random world of seed %i", (seed) => {
       const type = random(4) === 0 ? "delete" : "upsert";
       if (type === "delete") present.delete(keyOf(object));
       else present.set(keyOf(object), object);
-      const changes = registry.handle(eventOf(object, type));
+      const secret = randomSecret(secrets);
+      present.set(keyOf(secret), secret);
+      const changes = [
+        ...registry.handle(eventOf(object, type)),
+        ...registry.handle(eventOf(secret)),
+      ];
       const next = updatePushContext(context, changes);
       irs = checkStep({ changes, previous: context, next, before: irs });
       context = next;

@@ -1,6 +1,7 @@
 /** Random small worlds and changes of them, from a seed: input of property tests. */
 
 import type { KubeObject } from "#cluster/api/meta.ts";
+import { PEMS } from "./pems.ts";
 import { randomPlacedObject } from "./random-places.ts";
 
 /** A generator of numbers below a bound; the same seed gives the same sequence (mulberry32). */
@@ -150,7 +151,7 @@ function trafficPolicy(random: Random, pick: Pick): object {
       { zoneAwareLbSetting: { minClusterSize: 1 } },
     ]),
     ...(random(2) === 0 ? { outlierDetection: { consecutive5xxErrors: 3 } } : {}),
-    ...(random(3) === 0 ? { tls: { mode: pick(["SIMPLE", "DISABLE"]) } } : {}),
+    ...(random(3) === 0 ? { tls: { mode: pick(["SIMPLE", "DISABLE"]), credentialName: "a" } } : {}),
     ...(random(3) === 0 ? { connectionPool: { http: { h2UpgradePolicy: "UPGRADE" } } } : {}),
   };
   return random(4) === 0
@@ -175,17 +176,47 @@ function serviceEntry(random: Random, pick: Pick): object {
   };
 }
 
+/** Whole, without its authority, with another's key, or without anything; or authorities alone. */
+export function randomSecret(random: Random): KubeObject {
+  const pick: Pick = (list) => list[random(list.length)]!;
+  const metadata = { name: pick(NAMES), namespace: pick(NAMESPACES) };
+  const { cert } = pick(PEMS);
+  const trust = random(2) === 0 ? { "ca.crt": cert } : {};
+  if (random(4) === 0) return { apiVersion: "v1", kind: "ConfigMap", metadata, data: trust };
+  const pair = random(4) === 0 ? {} : { "tls.crt": cert, "tls.key": pick(PEMS).key };
+  return { apiVersion: "v1", kind: "Secret", metadata, stringData: { ...pair, ...trust } };
+}
+
+interface RandomServer {
+  port: { number: number; name: string; protocol: string };
+  hosts: string[];
+  tls?: object;
+}
+
+/** What doesn't pass TLS through ends it. */
+function withCertificate(server: RandomServer): object {
+  if (server.port.number !== 443 || server.tls !== undefined) return server;
+  const isMutual = server.hosts.includes("x.example.org");
+  return {
+    ...server,
+    port: { number: 443, name: "https", protocol: "HTTPS" },
+    tls: { mode: isMutual ? "MUTUAL" : "SIMPLE", credentialName: isMutual ? "a" : "b" },
+  };
+}
+
 function gateway(random: Random, pick: Pick): object {
   return {
     selector: { istio: pick(["ingressgateway", "other"]) },
-    servers: Array.from({ length: 1 + random(2) }, () => ({
-      port: pick([
-        { number: 80, name: "http", protocol: "HTTP" },
-        { number: 443, name: "tls", protocol: "TLS" },
-        { number: 90, name: "tcp", protocol: "TCP" },
-      ]),
-      hosts: [pick(["*", "x.example.org", "*.example.org", "./*"])],
-      ...(random(4) === 0 ? { tls: { mode: "PASSTHROUGH" } } : {}),
-    })),
+    servers: Array.from({ length: 1 + random(2) }, () =>
+      withCertificate({
+        port: pick([
+          { number: 80, name: "http", protocol: "HTTP" },
+          { number: 443, name: "tls", protocol: "TLS" },
+          { number: 90, name: "tcp", protocol: "TCP" },
+        ]),
+        hosts: [pick(["*", "x.example.org", "*.example.org", "./*"])],
+        ...(random(4) === 0 ? { tls: { mode: "PASSTHROUGH" } } : {}),
+      }),
+    ),
   };
 }
