@@ -38,6 +38,7 @@ import { ProblemReporter, textOf } from "#pilot/status/problem-reporter.ts";
 import type { ReportedProblem } from "#pilot/status/problem-reporter.ts";
 import { referenceProblems } from "#pilot/validate/references.ts";
 import { runValidation } from "#pilot/validate/run.ts";
+import type { ValidationOptions } from "#pilot/validate/run.ts";
 import { startDiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import type { DiscoveryServer } from "#pilot/xds/discovery-server.ts";
 import { Rejections, describeRejection } from "#pilot/xds/rejections.ts";
@@ -61,6 +62,8 @@ export interface ServeOptions {
   dnsTellsAllocated?: boolean;
   /** `address:port` of the validating webhook, with the same certificate; needs a cluster. */
   webhook?: string;
+  /** How the API server reaches the webhook; default: at that address. */
+  webhookAt?: ValidationOptions["at"];
   /** Gets the line that says that everything is served; default: stdout. */
   onReady?: (line: string) => void;
   log?: (line: string) => void;
@@ -177,9 +180,17 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
       ? undefined
       : await startDebugServer(parseAddress(options.http), sources);
   if (options.webhook !== undefined && options.serving !== undefined && client !== undefined) {
-    const { serving, webhook } = options;
+    const { serving, webhook, webhookAt: at } = options;
     const context = (): PushContext => pusher.context;
-    await runValidation({ ...parseAddress(webhook), serving, client, context, log, signal });
+    await runValidation({
+      ...parseAddress(webhook),
+      ...(at && { at }),
+      serving,
+      client,
+      context,
+      log,
+      signal,
+    });
   }
   const namespace = pusher.context.mesh.rootNamespace;
   statuses.run({ ...(client === undefined ? {} : { client }), namespace, log, signal });

@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { webhookManifest } from "./manifest.ts";
+import type { WebhookManifestOptions } from "./manifest.ts";
 import { startWebhookServer } from "./webhook-server.ts";
 import type { PkiFiles } from "#cluster/api/process-config.ts";
 import { VALIDATING_WEBHOOKS } from "#cluster/api/resources.ts";
@@ -13,6 +14,8 @@ export interface ValidationOptions {
   address: string;
   /** 0 takes any free one. */
   port: number;
+  /** How the API server reaches it; default: the address itself. */
+  at?: WebhookManifestOptions["at"];
   /** Certificate for the address, by an authority that the API server is told to trust. */
   serving: PkiFiles;
   client: KubeClient;
@@ -35,7 +38,8 @@ export async function runValidation(options: ValidationOptions): Promise<void> {
   signal.addEventListener("abort", () => void server.close(), { once: true });
   const host = address.includes(":") ? `[${address}]` : address;
   const url = `https://${host}:${server.port}`;
-  const manifest = webhookManifest({ at: { url }, ...(caPem === undefined ? {} : { caPem }) });
+  const at = options.at ?? { url };
+  const manifest = webhookManifest({ at, ...(caPem === undefined ? {} : { caPem }) });
   for (let attempt = 1; !signal.aborted; attempt++) {
     try {
       await applyObject(options.client, VALIDATING_WEBHOOKS, manifest);
