@@ -80,9 +80,11 @@ export class ObjectStatuses {
 
   /** Changes went out, and these proxies are about to be told; `since` by `performance.now`. */
   told(changes: readonly Change[], reached: Iterable<ConnectedProxy>, since: number): void {
-    const objects = changes.map(keyOfChange);
-    this.#tracker.pushed({ objects, reached, sinceMs: since });
-    this.#board?.pushed(objects);
+    const keys = changes.map(keyOfChange);
+    // Most pushes are of endpoints, which nobody waits for here.
+    const objects = keys.filter((key) => this.#groups.has(key.slice(0, key.indexOf("/"))));
+    if (objects.length > 0) this.#tracker.pushed({ objects, reached, sinceMs: since });
+    this.#board?.pushed(keys);
   }
 
   converged(proxy: object): void {
