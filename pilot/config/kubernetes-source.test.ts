@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import {
+  CONFIG_MAPS,
   CUSTOM_RESOURCE_DEFINITIONS,
   INGRESSES,
   NAMESPACES,
   PODS,
+  SECRETS,
   SERVICES,
 } from "#cluster/api/resources.ts";
 import { statusError } from "#cluster/api/status-error.ts";
@@ -47,6 +49,31 @@ function cluster(): { api: FakeApi; world: Map<string, Change>; start: () => Pro
 }
 
 describe("a cluster as a source", () => {
+  test("tells of certificates, and keeps nothing else of Secrets and ConfigMaps", async () => {
+    const { api, world, start } = cluster();
+    const metadata = { name: "web", namespace: "default" };
+    const data = { "tls.crt": "QQ==", password: "Qg==" };
+    await api.create(SECRETS, { metadata, type: "kubernetes.io/tls", data });
+    await api.create(CONFIG_MAPS, { metadata, data: { "ca.crt": "authority", other: "text" } });
+    await api.create(CONFIG_MAPS, {
+      metadata: { name: "istio", namespace: "istio-system" },
+      data: { mesh: "trustDomain: example.org" },
+    });
+    await start();
+    const dataOf = (key: string): unknown => {
+      const change = world.get(key);
+      if (change?.type !== "upsert" || change.object.kind !== "Credential") return undefined;
+      return Object.keys(change.object.data);
+    };
+    expect(dataOf("Secret/default/web")).toEqual(["tls.crt"]);
+    expect(dataOf("ConfigMap/default/web")).toEqual(["ca.crt"]);
+    expect(world.get("MeshConfig//mesh")).toMatchObject({
+      object: { mesh: { trustDomain: "example.org" } },
+    });
+    await api.delete(SECRETS, metadata);
+    await waitUntil("it is gone", () => world.get("Secret/default/web")?.type === "delete");
+  });
+
   test("is delivered wholly, then followed, and learns kinds that are defined later", async () => {
     const { api, world, start } = cluster();
     const metadata = { name: "a", namespace: "default" };

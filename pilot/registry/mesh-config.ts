@@ -18,7 +18,7 @@ import type {
 import { type NotedSetting, observationSettings, unusedSettings } from "./mesh-observation.ts";
 import { type Shape, checkShape } from "./shape.ts";
 import { LOCALITY, OUTLIERS, POOL, ZONE_AWARE } from "./shapes.ts";
-import { gatewaySettings } from "./tls-defaults.ts";
+import { gatewaySettings } from "./mesh-edge.ts";
 
 export interface MeshConfigResult {
   readonly mesh: MeshConfig;

@@ -1,15 +1,14 @@
-/** What the mesh's settings say about its edge and the paths of requests. */
+/** What the mesh's settings say about its edge. */
 
 import { type EdgeSettings, parseTopology } from "#pilot/model/edge.ts";
-import type { MeshConfig, PathNormalization, TlsDefaults } from "#pilot/model/mesh-config.ts";
+import type { MeshConfig, TlsDefaults } from "#pilot/model/mesh-config.ts";
 
 type TakeField = <T>(name: string, parse: (raw: unknown) => T | undefined) => T | undefined;
 
-/** `tlsDefaults`, `pathNormalization`, `defaultConfig.gatewayTopology`; absent where not set. */
+/** `tlsDefaults` and `defaultConfig.gatewayTopology`; absent where not set. */
 export function gatewaySettings(field: TakeField): Partial<MeshConfig> {
   return {
     tlsDefaults: field("tlsDefaults", parseTlsDefaults),
-    pathNormalization: field("pathNormalization", parsePathNormalization),
     gatewayTopology: field("defaultConfig", parseDefaultTopology),
   };
 }
@@ -17,19 +16,6 @@ export function gatewaySettings(field: TakeField): Partial<MeshConfig> {
 function parseDefaultTopology(value: unknown): EdgeSettings | undefined {
   const fields = fieldsOf(value);
   return fields && parseTopology(fields.get("gatewayTopology"));
-}
-
-const NORMALIZATIONS: ReadonlyMap<unknown, PathNormalization> = new Map([
-  ["DEFAULT", "BASE"],
-  ["BASE", "BASE"],
-  ["NONE", "NONE"],
-  ["MERGE_SLASHES", "MERGE_SLASHES"],
-  ["DECODE_AND_MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"],
-]);
-
-/** `pathNormalization: {normalization: BASE}`. */
-function parsePathNormalization(value: unknown): PathNormalization | undefined {
-  return NORMALIZATIONS.get(fieldsOf(value)?.get("normalization") ?? "DEFAULT");
 }
 
 const VERSIONS: ReadonlyMap<unknown, TlsDefaults["minVersion"]> = new Map([
