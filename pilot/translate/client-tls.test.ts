@@ -1,4 +1,4 @@
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { ClientTLSSettings } from "#crds/types/networking-v1.ts";
 import { DEFAULT_MESH } from "#pilot/model/mesh-config.ts";
 import type { ObjectKey } from "#pilot/model/name.ts";
@@ -21,6 +21,8 @@ const INPUT: TlsInput = {
   mesh: DEFAULT_MESH,
   proxyType: "sidecar",
   selective: false,
+  goesAnyway: false,
+  allSpeakMeshTls: false,
   http2: false,
 };
 
@@ -104,5 +106,36 @@ test("uses the mesh's certificates only where the mesh has some", () => {
     credential: { kind: "workload" },
     serverName: "outbound_.443_.v1_.api.example.org",
     alpn: ["istio-peer-exchange", "istio"],
+  });
+});
+
+describe("without a rule, mutual TLS", () => {
+  const mesh = { ...DEFAULT_MESH, peerTls: "PERMISSIVE" as const };
+  const automatic = (
+    resolution: Service["resolution"],
+    more: Partial<TlsInput> = {},
+    external = false,
+  ): string[] => {
+    const service = { ...INPUT.service, resolution, external };
+    const report = reporter("Service/default/api" as ObjectKey);
+    return Object.keys(
+      transportSecurity(undefined, { ...INPUT, mesh, service, ...more }, report, ""),
+    );
+  };
+
+  test("is decided by each endpoint, however it is found", () => {
+    expect(automatic("discovery")).toEqual(["meshTls"]);
+    expect(automatic("dns")).toEqual(["meshTls"]);
+  });
+
+  test("is not for what is outside of the mesh", () => {
+    expect(automatic("discovery", {}, true)).toEqual([]);
+    expect(automatic("dns-on-request", {}, false)).toEqual([]);
+  });
+
+  test("needs all endpoints where connections go anyway", () => {
+    expect(automatic("original", { goesAnyway: true })).toEqual([]);
+    expect(automatic("original", { goesAnyway: true, allSpeakMeshTls: true })).toEqual(["tls"]);
+    expect(automatic("original", { proxyType: "router" })).toEqual(["meshTls"]);
   });
 });

@@ -17,6 +17,10 @@ export interface TlsInput {
   readonly proxyType: ProxyType;
   /** The rule is for chosen workloads only. */
   readonly selective: boolean;
+  /** Connections go where they were going, so no endpoint tells whether it takes TLS. */
+  readonly goesAnyway: boolean;
+  /** Of a service that is called by its endpoints' own addresses, whether every one takes TLS. */
+  readonly allSpeakMeshTls: boolean;
   /** The cluster speaks HTTP/2 whatever clients speak. */
   readonly http2: boolean;
 }
@@ -40,10 +44,11 @@ export function transportSecurity(
     }
     return {};
   }
-  const inMesh = service.resolution === "discovery" && !service.external;
-  if (!inMesh && spec === undefined) return {};
   const mutual = mutualTls(spec, input);
-  return spec === undefined ? { meshTls: mutual } : { tls: mutual };
+  if (spec !== undefined) return { tls: mutual };
+  if (service.external || service.resolution === "dns-on-request") return {};
+  if (!input.goesAnyway) return { meshTls: mutual };
+  return input.allSpeakMeshTls ? { tls: mutual } : {};
 }
 
 function mutualTls(spec: ClientTLSSettings | undefined, input: TlsInput): ClientTls {

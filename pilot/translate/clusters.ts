@@ -8,6 +8,7 @@ import { type ClusterName, outboundCluster } from "#pilot/ir/name.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import type { ClientTls } from "#pilot/ir/tls.ts";
 import { cached } from "#pilot/model/cached.ts";
+import { matchesAll } from "#pilot/model/labels.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import type { EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
@@ -60,7 +61,7 @@ export function translateClustersOf(
   if (service === undefined) return NOTHING;
   if (service.aliasOf !== undefined && byHost.has(service.aliasOf)) return NOTHING;
   const rule = ruleFor(context, scope, service);
-  const inline = hasInline(service) ? endpointSetsOf(context, scope, service) : NO_SETS;
+  const inline = readsEndpoints(service) ? endpointSetsOf(context, scope, service) : NO_SETS;
   const from = hasInline(service) ? placeFor(service, rule, context.mesh, scope) : "";
   const made = clustersOfService(
     service,
@@ -77,6 +78,11 @@ export function translateClustersOf(
 const NOTHING: Translated<readonly Cluster[]> = { value: [], problems: [] };
 
 const NO_SETS: readonly EndpointSet[] = [];
+
+/** Of a headless service, whether all of its endpoints take the mesh's TLS is part of it as well. */
+function readsEndpoints(service: Service): boolean {
+  return hasInline(service) || service.headless;
+}
 
 /** Whether the endpoints' names are part of the cluster. */
 function hasInline({ resolution }: Service): boolean {
@@ -176,6 +182,10 @@ function buildCluster(
     subset: subset?.subset.name,
     mesh,
     proxyType,
+    goesAnyway:
+      fields.loadBalancing.kind === "provided" ||
+      (service.resolution === "original" && proxyType === "sidecar"),
+    allSpeakMeshTls: allSpeakMeshTls(port, input),
     selective: author !== undefined && selectorOf(author) !== undefined,
     http2: fields.http?.version === "http2",
   };
@@ -211,6 +221,17 @@ function buildCluster(
     },
     problems: [...report.problems, ...entry.problems],
   };
+}
+
+/** Those behind the port and in the subset; none at all don't. */
+function allSpeakMeshTls(port: ServicePort, { inline, subset }: ClusterInput): boolean {
+  const labels = subset?.subset.labels ?? {};
+  const all = inline.flatMap((set) =>
+    set.endpoints.filter(
+      (one) => Object.hasOwn(one.ports, port.name) && matchesAll(labels, one.labels),
+    ),
+  );
+  return all.length > 0 && all.every((one) => one.meshTls);
 }
 
 function discoveryOf(
