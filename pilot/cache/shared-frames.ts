@@ -23,13 +23,15 @@ interface Kept {
  */
 export class SharedFrames {
   readonly #kept = new WeakMap<ResourceTable, Kept>();
+  /** By type and protocol, as long as some table keeps them: classes often see the same resources. */
+  readonly #joined = new Map<string, WeakRef<Frames>[]>();
 
   /** Everything in the table, as of now. */
   all(table: ResourceTable, protocol: Protocol): Frames {
     const kept = this.#keptOf(table);
     let frames = kept.all.get(protocol);
     if (frames === undefined) {
-      frames = joinFrames([...table.resources()], protocol);
+      frames = this.#join([...table.resources()], `${protocol} ${table.type}`, protocol);
       kept.all.set(protocol, frames);
     }
     return frames;
@@ -42,6 +44,18 @@ export class SharedFrames {
     return kept.digest;
   }
 
+  /** Equal resources are the same objects (`interner.ts`), so equal tables are soon told. */
+  #join(resources: readonly EncodedResource[], kind: string, protocol: Protocol): Frames {
+    const joined = (this.#joined.get(kind) ?? []).filter((one) => one.deref() !== undefined);
+    for (const one of joined) {
+      const frames = one.deref();
+      if (frames !== undefined && sameResources(frames.resources, resources)) return frames;
+    }
+    const frames = joinFrames(resources, protocol);
+    this.#joined.set(kind, [new WeakRef(frames), ...joined].slice(0, MAX_JOINED));
+    return frames;
+  }
+
   #keptOf(table: ResourceTable): Kept {
     let kept = this.#kept.get(table);
     if (kept === undefined || kept.head !== table.head) {
@@ -50,6 +64,16 @@ export class SharedFrames {
     }
     return kept;
   }
+}
+
+/** Among how many others of a kind an equal one is looked for. */
+const MAX_JOINED = 16;
+
+function sameResources(
+  left: readonly EncodedResource[],
+  right: readonly EncodedResource[],
+): boolean {
+  return left.length === right.length && left.every((one, at) => one === right[at]);
 }
 
 function digestOf(resources: Iterable<EncodedResource>): string {
