@@ -2,7 +2,7 @@
 
 import type { ChainMatch, FilterChain, Listener, TcpForward } from "#pilot/ir/listener.ts";
 import { type Extension, duration, nonEmpty, socketAddress } from "./any.ts";
-import { noRouteLogger } from "./filters/access-log.ts";
+import { unmatchedLoggers } from "./filters/access-log.ts";
 import { serverNameResolution } from "./filters/dynamic-forward-proxy.ts";
 import { httpConnectionManager } from "./filters/http-connection-manager.ts";
 import { listenerFilters } from "./filters/inspectors.ts";
@@ -13,7 +13,6 @@ import { serverSocket } from "./tls.ts";
 const HANDSHAKE_MS = 15_000;
 
 export function buildListener(listener: Listener): object {
-  const log = listener.accessLog;
   const waits = listener.inspectionTimeoutMs !== undefined && listener.inspectors.length > 0;
   return {
     name: listener.name,
@@ -37,19 +36,19 @@ export function buildListener(listener: Listener): object {
       : {}),
     trafficDirection: listener.direction === "outbound" ? "OUTBOUND" : "INBOUND",
     ...(listener.bindToPort ? { maxConnectionsToAcceptPerSocketEvent: 1 } : { bindToPort: false }),
-    ...(log === undefined ? {} : { accessLog: [noRouteLogger(log)] }),
+    ...(listener.ignoresUnmatched === true ? {} : unmatchedLoggers(listener.accessLogs)),
   };
 }
 
-function filterChain(chain: FilterChain, { accessLog: log, pathNormalization }: Listener): object {
+function filterChain(chain: FilterChain, listener: Listener): object {
   const match = chainMatch(chain.match);
   return {
     ...(chain.name === undefined ? {} : { name: chain.name }),
     ...(Object.keys(match).length === 0 ? {} : { filterChainMatch: match }),
     filters:
       chain.connection.kind === "http"
-        ? [httpConnectionManager(chain.connection, log, pathNormalization)]
-        : [...byServerName(chain.connection), tcpProxy(chain.connection, log)],
+        ? [httpConnectionManager(chain.connection, listener)]
+        : [...byServerName(chain.connection), tcpProxy(chain.connection, listener.accessLogs)],
     ...(chain.tls === undefined ? {} : { transportSocket: serverSocket(chain.tls) }),
     transportSocketConnectTimeout: duration(HANDSHAKE_MS),
     ...istioMetadata({ config: configPath(chain.origins) }),

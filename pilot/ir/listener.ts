@@ -1,5 +1,6 @@
 /** Where a proxy accepts connections, and what it does with them. */
 
+import type { AccessLog, Tracing } from "./observation.ts";
 import type { ClusterName } from "./name.ts";
 import type { Origin } from "./origin.ts";
 import type { HashPolicy, RouteConfiguration } from "./route.ts";
@@ -63,12 +64,6 @@ export interface FilterChain {
 /** What is looked at before a chain is chosen. */
 export type Inspector = "proxy-protocol" | "original-destination" | "tls" | "http";
 
-export interface AccessLog {
-  readonly path: string;
-  readonly format: string;
-  readonly encoding: "TEXT" | "JSON";
-}
-
 export interface Listener {
   readonly name: string;
   readonly address: string;
@@ -86,7 +81,11 @@ export interface Listener {
   readonly inspectionTimeoutMs?: number;
   readonly filterChains: readonly FilterChain[];
   readonly defaultFilterChain?: FilterChain;
-  readonly accessLog?: AccessLog;
+  /** What is written of each request and connection; absent: nothing. */
+  readonly accessLogs?: readonly AccessLog[];
+  /** Connections that found no chain are not written of. */
+  readonly ignoresUnmatched?: true;
+  readonly tracing?: Tracing;
   /** What is made of a request's path before routes look at it; absent: dot segments go. */
   readonly pathNormalization?: "NONE" | "MERGE_SLASHES" | "DECODE_AND_MERGE_SLASHES";
   readonly origins: readonly Origin[];

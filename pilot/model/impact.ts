@@ -19,6 +19,7 @@ import {
   objectOf,
 } from "./push-context.ts";
 import type { ProxyScope } from "./scope.ts";
+import { isCollector } from "./telemetries.ts";
 import { visibleServices } from "./visible.ts";
 import { isRuleVisible, isServiceVisible } from "./visibility.ts";
 
@@ -80,6 +81,7 @@ export function movedBy(
         if (placesDiffer(object, previous, next) || vantagesDiffer(object, previous, next)) {
           return "all";
         }
+        if (isCollector(previous.mesh, object) || isCollector(next.mesh, object)) return "all";
         if (object.selector !== undefined) namespaces.add(object.namespace);
         for (const { indexes } of [previous, next]) {
           for (const set of lookup(indexes.endpointsByHost, object.host)) {

@@ -25,7 +25,7 @@ import { type PlaceKind, failoverLabelsOfMesh, placesReadByMesh } from "./place.
 import type { Proxy, ProxyType } from "./proxy.ts";
 import { type PushContext, allGateways } from "./push-context.ts";
 import { clusterOf, isIn, isToldAllocated, networkOf, workloadOf } from "./vantage.ts";
-import { telemetriesFor, tracedName } from "./telemetries.ts";
+import { collectorsFor, telemetriesFor, tracedName } from "./telemetries.ts";
 
 export type ScopeKey = string & { readonly brand: "ScopeKey" };
 
@@ -57,6 +57,8 @@ export interface OutboundScope {
   readonly patches?: readonly PatchRef[];
   /** Telemetry objects that are about the proxy, the widest first; absent where there are none. */
   readonly telemetry?: readonly ObjectKey[];
+  /** Names of the mesh's providers whose service it can call; absent where none needs one. */
+  readonly collectors?: readonly string[];
   /** What the proxy calls itself towards collectors that need to be told; else absent. */
   readonly tracedAs?: string;
 }
@@ -95,6 +97,7 @@ export interface WorkloadScope {
   readonly isPlain?: true;
   readonly patches?: readonly PatchRef[];
   readonly telemetry?: readonly ObjectKey[];
+  readonly collectors?: readonly string[];
   readonly tracedAs?: string;
 }
 
@@ -122,7 +125,7 @@ export function scopesOf(
     locality: readsPlace(context, "locality") ? proxy.locality : NO_LOCALITY,
     node: readsPlace(context, "node") ? nodeOf(context, proxy) : "",
     ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
-    ...observation(context, proxy, "outbound"),
+    ...observation(context, proxy, "outbound", sidecar),
   };
   const workload: Omit<WorkloadScope, "key"> = {
     kind: "workload",
@@ -136,7 +139,7 @@ export function scopesOf(
     addresses: sidecar !== undefined && needsAddress(sidecar) ? proxy.addresses : [],
     ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
     ...(edge === undefined ? {} : { edge }),
-    ...observation(context, proxy, "workload"),
+    ...observation(context, proxy, "workload", sidecar),
   };
   return {
     outbound: { ...outbound, key: keyOf(outbound) },
@@ -156,13 +159,16 @@ function observation(
   context: PushContext,
   proxy: Proxy,
   scope: ProxyScope["kind"],
-): Pick<ProxyScope, "patches" | "telemetry" | "tracedAs"> {
+  sidecar: Sidecar | undefined,
+): Pick<ProxyScope, "patches" | "telemetry" | "collectors" | "tracedAs"> {
   const patches = patchesFor(context, proxy, scope);
   const telemetry = telemetriesFor(context, proxy);
+  const collectors = collectorsFor(context, proxy, telemetry, sidecar);
   const tracedAs = tracedName(context, proxy, telemetry);
   return {
     ...(patches === undefined ? {} : { patches }),
     ...(telemetry === undefined ? {} : { telemetry }),
+    ...(collectors === undefined ? {} : { collectors }),
     ...(tracedAs === undefined ? {} : { tracedAs }),
   };
 }

@@ -1,12 +1,19 @@
 /** Which Telemetry objects are about a proxy (Istio, "Telemetry"). */
 
 import type { PolicyTarget } from "#crds/types/networking-v1.ts";
-import { providerNamed } from "./extension-provider.ts";
-import type { ObjectKey } from "./name.ts";
-import type { Telemetry } from "./object.ts";
+import { egressListeners, importsService } from "./egress.ts";
+import {
+  type CollectorAddress,
+  type ExtensionProvider,
+  providerNamed,
+} from "./extension-provider.ts";
+import type { MeshConfig } from "./mesh-config.ts";
+import { type Hostname, type ObjectKey, hostname, indexedHost } from "./name.ts";
+import { type Service, type Sidecar, type Telemetry, compareText } from "./object.ts";
 import { lookup } from "./object-index.ts";
 import type { Proxy } from "./proxy.ts";
 import { type PushContext, objectOf } from "./push-context.ts";
+import { isServiceVisible } from "./visibility.ts";
 import { selectsProxy } from "./workload-selection.ts";
 
 /**
@@ -56,6 +63,76 @@ export function telemetriesOf(
   });
 }
 
+/** Names of the providers that logs and traces of a proxy may go to. */
+function providersNamed(
+  context: PushContext,
+  telemetry: readonly ObjectKey[] | undefined,
+): ExtensionProvider[] {
+  const { defaultProviders, extensionProviders } = context.mesh;
+  const objects = telemetriesOf(context, telemetry);
+  const rules = objects.flatMap(({ spec }) => [
+    ...(spec.accessLogging ?? []),
+    ...(spec.tracing ?? []),
+  ]);
+  const names = new Set([
+    ...defaultProviders.accessLogging,
+    ...defaultProviders.tracing,
+    ...rules.flatMap((rule) => (rule.providers ?? []).map(({ name }) => name)),
+  ]);
+  return [...names].flatMap((name) => providerNamed(extensionProviders, name) ?? []);
+}
+
+/**
+ * Of the providers that a proxy would tell something those whose service it can call: a proxy
+ * refuses to name a cluster that it hasn't got. Undefined where none needs a service.
+ */
+export function collectorsFor(
+  context: PushContext,
+  proxy: Pick<Proxy, "namespace">,
+  telemetry: readonly ObjectKey[] | undefined,
+  sidecar: Sidecar | undefined,
+): readonly string[] | undefined {
+  const called = providersNamed(context, telemetry).flatMap((provider) =>
+    "service" in provider ? [provider] : [],
+  );
+  if (called.length === 0) return undefined;
+  const imported =
+    sidecar === undefined
+      ? undefined
+      : egressListeners(sidecar, proxy.namespace).flatMap((listener) => listener.hosts);
+  return called
+    .filter((provider) => {
+      const { host, namespace } = addressOfCollector(provider);
+      return lookup(context.indexes.servicesByHost, indexedHost(host)).some(
+        (service) =>
+          (namespace === undefined || service.namespace === namespace) &&
+          service.ports.some((port) => port.number === provider.port) &&
+          isServiceVisible(service, context.mesh, proxy.namespace) &&
+          (imported === undefined || importsService(imported, service)),
+      );
+    })
+    .map((provider) => provider.name)
+    .toSorted(compareText);
+}
+
+/** Whether scopes have to be looked at again because this service comes, goes or changes. */
+export function isCollector(mesh: MeshConfig, service: Service): boolean {
+  return mesh.extensionProviders.some(
+    (one) => "service" in one && addressOfCollector(one).host === service.host,
+  );
+}
+
+/** `namespace/host` or `host`. */
+export function addressOfCollector({ service }: CollectorAddress): {
+  host: Hostname;
+  namespace?: string;
+} {
+  const [first = "", second] = service.split("/");
+  return second === undefined
+    ? { host: hostname(first) }
+    : { host: hostname(second), namespace: first };
+}
+
 /**
  * The proxy's own name where a collector is to be told it: proxies that trace to one of these are
  * classes by workload. Others share their scope with the namespace.
@@ -65,17 +142,8 @@ export function tracedName(
   proxy: Proxy,
   telemetry: readonly ObjectKey[] | undefined,
 ): string | undefined {
-  const { defaultProviders, extensionProviders } = context.mesh;
-  const names = new Set([
-    ...defaultProviders.tracing,
-    ...telemetriesOf(context, telemetry).flatMap((one) =>
-      (one.spec.tracing ?? []).flatMap((rule) => (rule.providers ?? []).map(({ name }) => name)),
-    ),
-  ]);
-  if (names.size === 0) return undefined;
-  const asks = [...names].some((name) => {
-    const kind = providerNamed(extensionProviders, name)?.kind;
-    return kind === "opentelemetry" || kind === "datadog";
-  });
+  const asks = providersNamed(context, telemetry).some(
+    ({ kind }) => kind === "opentelemetry" || kind === "datadog",
+  );
   return asks ? proxy.serviceCluster || proxy.name : undefined;
 }

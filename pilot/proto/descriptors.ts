@@ -10,6 +10,7 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { SUPPLEMENT } from "./supplement.ts";
 
 export type ScalarType =
   | "double"
@@ -64,13 +65,24 @@ let loaded: Descriptors | undefined;
  * `node_modules/.cache` (3 ms to read); where that can't be written it is made anew each time.
  */
 export function descriptors(): Descriptors {
-  loaded ??= load();
+  loaded ??= supplemented(load());
   return loaded;
 }
 
 /** Whether the API has a message of this name. */
 export function isMessageType(typeName: string): boolean {
   return Object.hasOwn(descriptors().messages, typeName);
+}
+
+/** What the package has stays; what is missing is added. */
+function supplemented({ messages, enums }: Descriptors): Descriptors {
+  const added = Object.entries(SUPPLEMENT).map(([name, fields]): [string, FieldDescriptor[]] => {
+    const known = Object.hasOwn(messages, name) ? (messages[name] ?? []) : [];
+    const ids = new Set(known.map((field) => field.id));
+    const all = [...known, ...fields.filter((field) => !ids.has(field.id))];
+    return [name, all.toSorted((left, right) => left.id - right.id)];
+  });
+  return { messages: { ...messages, ...Object.fromEntries(added) }, enums };
 }
 
 function load(): Descriptors {

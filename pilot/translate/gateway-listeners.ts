@@ -6,7 +6,7 @@ import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { compareText } from "#pilot/model/object.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import { type WorkloadScope, meshOf } from "#pilot/model/scope.ts";
-import { accessLogOf } from "./access-log.ts";
+import { observationOf } from "./observation.ts";
 import { passthroughChains } from "./auto-passthrough.ts";
 import { freeChains } from "./free-chains.ts";
 import {
@@ -29,7 +29,8 @@ export function translateGatewayListeners(
   scope: WorkloadScope,
 ): Translated<readonly Listener[]> {
   const plan = gatewayPlan(context, scope);
-  const problems: IrProblem[] = [...plan.problems];
+  const observed = observationOf(context, scope, "client");
+  const problems: IrProblem[] = [...plan.problems, ...observed.problems];
   const listeners: Listener[] = [];
   for (const planned of plan.listeners) {
     const chains = chainsOf(context, scope, planned, problems);
@@ -45,7 +46,6 @@ function buildListener(
   planned: PlannedListener,
   filterChains: readonly FilterChain[],
 ): Listener {
-  const accessLog = accessLogOf(context.mesh);
   const byName = filterChains.some(
     (chain) => chain.match.serverNames !== undefined || chain.tls !== undefined,
   );
@@ -63,7 +63,7 @@ function buildListener(
     ],
     uninspectedPorts: [],
     filterChains,
-    ...(accessLog === undefined ? {} : { accessLog }),
+    ...observationOf(context, scope, "client").value,
     ...pathFields(context.mesh),
     origins: mergeOrigins(planned.servers.map(({ gateway, path }) => originOf(gateway.key, path))),
   };

@@ -18,10 +18,10 @@ import { type Protocol, isTls, listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, objectOf } from "#pilot/model/push-context.ts";
 import { type WorkloadScope, meshOf } from "#pilot/model/scope.ts";
 import { sidecarOf } from "#pilot/model/visible.ts";
-import { accessLogOf } from "./access-log.ts";
 import { passthroughTo } from "./catch-all-clusters.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
 import { type InboundPort, SOURCE_ADDRESS, inboundPorts } from "./inbound-ports.ts";
+import { observationOf } from "./observation.ts";
 import { forwardTo } from "./outbound-listeners.ts";
 import { pathFields } from "./path-normalization.ts";
 import { type Reporter, type Translated, reporter } from "./result.ts";
@@ -116,7 +116,7 @@ export function translateInboundListeners(
   const mesh = meshOf(context, scope);
   const report = reporter(sidecarOf(context, scope)?.key ?? originless);
   const ports = inboundPorts(context, scope, report);
-  const accessLog = accessLogOf(mesh);
+  const observed = observationOf(context, scope, "server");
   const passThrough = passthroughChains(mesh);
   const chains = ports.flatMap((port) => portChains(port, mesh.peerTls, mesh));
   const sniffed = ports.filter((port) => listenerKind(port.protocol) === "auto");
@@ -150,12 +150,12 @@ export function translateInboundListeners(
           ...passThrough,
           ...chains,
         ],
-        ...(accessLog === undefined ? {} : { accessLog }),
+        ...observed.value,
         ...pathFields(mesh),
         origins: ports.flatMap((port) => port.origins),
       },
     ],
-    problems: report.problems,
+    problems: [...report.problems, ...observed.problems],
   };
 }
 

@@ -4,7 +4,7 @@
  * own, else `0.0.0.0_PORT`; what finds none passes through or is closed.
  */
 
-import type { AccessLog, ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";
+import type { ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";
 import { BLACK_HOLE, type ClusterName, PASSTHROUGH, outboundCluster } from "#pilot/ir/name.ts";
 import { type Origin, mergeOrigins } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
@@ -17,11 +17,11 @@ import { SERVER_FIRST_PORTS, isTls, listenerKind } from "#pilot/model/protocol.t
 import { type PushContext, destinationsOf, hasConnectionRules } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleRulesFor, visibleServices } from "#pilot/model/visible.ts";
-import { accessLogOf } from "./access-log.ts";
 import { DNS_CACHE } from "./catch-all-clusters.ts";
 import { ruleFor } from "./destination-rule.ts";
 import type { Destinations } from "./http-action.ts";
 import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
+import { type Observed, observationOf } from "./observation.ts";
 import { ANY, type PlannedPort, outboundListenerPlan } from "./outbound-plan.ts";
 import { outboundPolicy, unmatched as unmatchedHost } from "./outbound-routes.ts";
 import { pathFields } from "./path-normalization.ts";
@@ -75,13 +75,13 @@ export function translateOutboundListeners(
     }
   }
   const policy = outboundPolicy(context, scope);
-  const accessLog = accessLogOf(context.mesh);
+  const observed = observationOf(context, scope, "client");
   const listeners = [...drafts.values()].map((draft) =>
-    finish(draft, context.mesh, policy, accessLog),
+    finish(draft, context.mesh, policy, observed.value),
   );
-  listeners.push(virtualOutbound(context.mesh, policy, accessLog));
+  listeners.push(virtualOutbound(context.mesh, policy, observed.value));
   listeners.sort((left, right) => compareText(left.name, right.name));
-  return { value: listeners, problems };
+  return { value: listeners, problems: [...problems, ...observed.problems] };
 }
 
 function draftAt(drafts: Map<string, Draft>, address: string, port: number): Draft {
@@ -130,7 +130,7 @@ function finish(
   draft: Draft,
   mesh: MeshConfig,
   policy: OutboundPolicy,
-  accessLog: AccessLog | undefined,
+  observed: Observed,
 ): Listener {
   const name = `${draft.address}_${draft.port}`;
   const matched = draft.chains.filter((chain) => Object.keys(chain.match).length > 0);
@@ -167,7 +167,7 @@ function finish(
     inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
     filterChains: alone ? [rest] : chains,
     ...(alone ? {} : { defaultFilterChain: rest ?? unmatched(mesh, policy) }),
-    ...(accessLog === undefined ? {} : { accessLog }),
+    ...observed,
     ...pathFields(mesh),
     origins: mergeOrigins(draft.origins),
   };
@@ -181,7 +181,7 @@ const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): FilterChai
 }));
 
 const virtualOutbound = cached(
-  (mesh: MeshConfig, policy: OutboundPolicy, accessLog: AccessLog | undefined): Listener => ({
+  (mesh: MeshConfig, policy: OutboundPolicy, observed: Observed): Listener => ({
     name: "virtualOutbound",
     address: ANY,
     port: OUTBOUND_PORT,
@@ -205,7 +205,7 @@ const virtualOutbound = cached(
         origins: [],
       },
     ],
-    ...(accessLog === undefined ? {} : { accessLog }),
+    ...observed,
     ...pathFields(mesh),
     origins: [],
   }),

@@ -1,25 +1,19 @@
 /** envoy.filters.network.http_connection_manager with the HTTP filters of its role. */
 
-import type {
-  AccessLog,
-  HttpConnection,
-  HttpEdge,
-  HttpRole,
-  Listener,
-} from "#pilot/ir/listener.ts";
+import type { HttpConnection, HttpEdge, HttpRole, Listener } from "#pilot/ir/listener.ts";
 import { type Extension, FROM_ADS, extension } from "#pilot/envoy/any.ts";
 import { buildRouteConfiguration, buildVirtualHost } from "#pilot/envoy/route.ts";
 import { hostResolution } from "./dynamic-forward-proxy.ts";
-import { accessLogger } from "./access-log.ts";
+import { accessLoggers } from "./access-log.ts";
 import { corsFilter } from "./cors.ts";
 import { faultFilter } from "./fault.ts";
+import { tracing } from "./tracing.ts";
 
 const TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
 
 export function httpConnectionManager(
   connection: HttpConnection,
-  log: AccessLog | undefined,
-  path: Listener["pathNormalization"],
+  listener: Pick<Listener, "accessLogs" | "tracing" | "pathNormalization">,
 ): Extension {
   return extension("envoy.filters.network.http_connection_manager", TYPE, {
     statPrefix: connection.statPrefix,
@@ -32,11 +26,12 @@ export function httpConnectionManager(
       router(),
     ],
     ...trust(connection.role, connection.edge),
-    ...(log === undefined ? {} : { accessLog: [accessLogger(log)] }),
+    ...accessLoggers(listener.accessLogs),
+    ...tracing(listener.tracing),
     streamIdleTimeout: "0s",
     proxy100Continue: true,
     upgradeConfigs: [{ upgradeType: "websocket" }],
-    ...normalization(path),
+    ...normalization(listener.pathNormalization),
   });
 }
 

@@ -1,10 +1,10 @@
 /** envoy.filters.network.tcp_proxy. */
 
-import type { AccessLog, TcpForward } from "#pilot/ir/listener.ts";
+import type { Listener, TcpForward } from "#pilot/ir/listener.ts";
 import { type Extension, duration, extension } from "#pilot/envoy/any.ts";
-import { accessLogger } from "./access-log.ts";
+import { accessLoggers } from "./access-log.ts";
 
-export function tcpProxy(forward: TcpForward, log: AccessLog | undefined): Extension {
+export function tcpProxy(forward: TcpForward, logs: Listener["accessLogs"]): Extension {
   const only = forward.clusters.length === 1 ? forward.clusters[0] : undefined;
   return extension(
     "envoy.filters.network.tcp_proxy",
@@ -33,7 +33,7 @@ export function tcpProxy(forward: TcpForward, log: AccessLog | undefined): Exten
             },
           }),
       ...(forward.hash?.kind === "source-address" ? { hashPolicy: [{ sourceIp: {} }] } : {}),
-      ...(log === undefined ? {} : { accessLog: [accessLogger(log)] }),
+      ...accessLoggers(logs),
     },
   );
 }
