@@ -44,6 +44,8 @@ export interface StatusInput {
 
 /** Reasons of problems that leave nothing of an object in force. */
 const WITHOUT_EFFECT = new Set(["Malformed", "NotSupportedYet"]);
+/** Of an object that no connected proxy is told anything of. */
+export const NO_PROXY = "NoProxyConcerned";
 const REFUSED = "RefusedByProxy";
 const OURS = ["Applied", "Complete", "Reconciled"];
 const MAX_MESSAGES = 20;
@@ -109,7 +111,7 @@ function applied({ figure, problems }: StatusInput): Verdict {
   const { live, proxies, afterMs } = figure;
   if (proxies === 0) {
     const message = "no connected proxy is concerned";
-    return { type, status: "True", reason: "NoProxyConcerned", message };
+    return { type, status: "True", reason: NO_PROXY, message };
   }
   if (live < proxies) {
     const message = `live on ${live}/${proxies} proxies, waiting for the others`;

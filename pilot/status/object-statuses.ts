@@ -42,6 +42,7 @@ export interface RunOptions {
 const LEASE = "lateen-pilot-status";
 /** Proxies of a discovery server that was restarted come back within this time. */
 const GRACE_MS = 2000;
+const ARRIVALS_MS = 2000;
 
 export class ObjectStatuses {
   readonly #tracker: ConvergenceTracker;
@@ -124,6 +125,7 @@ export class ObjectStatuses {
     this.#board = board;
     for (const object of this.#observed.values()) board.observe(object);
     this.#observed.clear();
+    this.#noteArrivals(signal);
     setTimeout(() => board.start(), client === undefined ? 0 : GRACE_MS).unref();
     if (client === undefined || writer === undefined) return;
     void replicas?.run();
@@ -138,5 +140,18 @@ export class ObjectStatuses {
     };
     const leading = runAsLeader({ client, namespace, name: LEASE, identity, lead, signal, log });
     leading.catch((error: unknown) => log(`status: ${String(error)}`));
+  }
+
+  /** Objects that wait for no proxy are looked at again when some have come. */
+  #noteArrivals(signal: AbortSignal): void {
+    let last: ConnectedProxy | undefined;
+    const look = (): void => {
+      const newest = [...this.#options.connections()].at(-1);
+      if (newest !== undefined && newest !== last) this.#board?.proxiesCame();
+      last = newest;
+    };
+    const timer = setInterval(look, ARRIVALS_MS);
+    timer.unref();
+    signal.addEventListener("abort", () => clearInterval(timer), { once: true });
   }
 }

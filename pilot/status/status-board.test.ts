@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import { ConvergenceTracker } from "./convergence.ts";
 import type { ConnectedProxy } from "./convergence.ts";
 import type { ObjectStatus, WeighedProblem } from "./object-status.ts";
+import type { ScopeTables } from "./origin-index.ts";
 import type { ReplicaEntry, Replicas } from "./replicas.ts";
 import { StatusBoard } from "./status-board.ts";
 import { refusalProblems } from "./refusals.ts";
@@ -12,7 +13,7 @@ const KEY = "VirtualService/default/web";
 interface World {
   board: StatusBoard;
   tracker: ConvergenceTracker;
-  proxy: ConnectedProxy;
+  proxy: ConnectedProxy & { states: ScopeTables[] };
   problems: WeighedProblem[];
   vain: WeighedProblem[];
   served: Map<string, number>;
@@ -24,7 +25,8 @@ interface World {
 }
 
 function start(): World {
-  const proxy = { proxyId: "a", states: [{ scope: { stands: KEY }, tables: () => [] }] };
+  const scope: ScopeTables = { scope: { stands: KEY }, tables: () => [] };
+  const proxy = { proxyId: "a", states: [scope] };
   const clock = { now: 0 };
   const later: { at: number; run: () => void }[] = [];
   const tracker = new ConvergenceTracker({
@@ -163,6 +165,18 @@ describe("a status", () => {
     world.problems.push(problem);
     world.board.observe({ key: KEY, apiVersion: "v1", generation: 3, status: undefined });
     expect(world.settle()["Applied"]).toBe("False Malformed");
+  });
+
+  test("tells of proxies that came later", () => {
+    const world = start();
+    const { states } = world.proxy;
+    const here = states.splice(0);
+    change(world, 1);
+    world.tracker.converged(world.proxy);
+    expect(world.settle()["Applied"]).toBe("True NoProxyConcerned");
+    states.push(...here);
+    world.board.proxiesCame();
+    expect(world.settle()["Applied"]).toBe("True Live");
   });
 
   test("of an object that was deleted is never written", () => {

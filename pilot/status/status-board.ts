@@ -1,7 +1,7 @@
 /** What there is to say of every object, and when to say it: joins figures, problems and replicas. */
 
 import type { ConvergenceTracker, Figure } from "./convergence.ts";
-import { saysTheSame, statusOf } from "./object-status.ts";
+import { NO_PROXY, saysTheSame, statusOf } from "./object-status.ts";
 import type { ObjectStatus, WeighedProblem } from "./object-status.ts";
 import type { ReplicaEntry, Replicas } from "./replicas.ts";
 
@@ -95,6 +95,13 @@ export class StatusBoard {
     if (keys.some((key) => REFERRED.test(key))) for (const key of this.#vain) this.#mark(key);
     if (!keys.some((key) => key.startsWith("Gateway/"))) return;
     for (const key of this.#entries.keys()) if (key.startsWith("VirtualService/")) this.#mark(key);
+  }
+
+  /** Proxies have come: objects that concerned none may concern them. */
+  proxiesCame(): void {
+    for (const [key, { status }] of this.#entries) {
+      if (status?.conditions.some(({ reason }) => reason === NO_PROXY) === true) this.#mark(key);
+    }
   }
 
   /** Problems may be others than before, or proxies have come further. */
