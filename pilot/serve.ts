@@ -133,7 +133,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     const toEvent = problemEvents({ client, resources, log, signal });
     sinks.push((problem) => void toEvent(problem));
   }
-  if (signal.aborted) return;
+  if (signal.aborted) return await source?.close();
   pusher.start();
   const events: StreamEvents = {
     sent: (type, bytes) => metrics.sent(type, bytes),
@@ -198,7 +198,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   const onReady = options.onReady ?? ((line: string) => process.stdout.write(`${line}\n`));
   onReady(`READY ${addressText(server)}`);
   await aborted(signal);
-  await Promise.all([server.close(), debug?.close()]);
+  await Promise.all([server.close(), debug?.close(), source?.close()]);
 }
 
 async function startSources(

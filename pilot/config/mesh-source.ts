@@ -26,6 +26,8 @@ export interface MeshSource {
   problems(): readonly Problem[];
   /** Gives ServiceEntries their addresses from now on, as long as this replica leads. */
   allocateAddresses(): void;
+  /** Call it when the signal has aborted: lets others lead, then ends the connections. */
+  close(): Promise<void>;
 }
 
 /**
@@ -37,7 +39,6 @@ export async function startMeshSource(options: MeshSourceOptions): Promise<MeshS
   const config =
     kubeconfig === "in-cluster" ? await inClusterConfig() : await loadKubeconfig(kubeconfig);
   const client = createClient(config);
-  signal.addEventListener("abort", () => client.close());
   const { rootNamespace } = DEFAULT_MESH;
   const allocator = new AddressAllocator({ client, namespace: rootNamespace, log, signal });
   const remote = new RemoteClusters({
@@ -55,11 +56,18 @@ export async function startMeshSource(options: MeshSourceOptions): Promise<MeshS
       allocator.handle(event);
     },
   };
+  let leading: Promise<void> = Promise.resolve();
   const followed = startKubernetesSource({ client, feed: both, log, signal });
   await Promise.all([followed, remote.start()]);
   return {
     client,
     problems: () => remote.problems(),
-    allocateAddresses: () => void allocator.run(),
+    allocateAddresses() {
+      leading = allocator.run();
+    },
+    async close() {
+      await leading;
+      client.close();
+    },
   };
 }

@@ -66,7 +66,12 @@ function discovery({ name, discovery }: Cluster): object {
         ),
       };
     case "original":
-      return { type: "ORIGINAL_DST" };
+      return {
+        type: "ORIGINAL_DST",
+        ...(discovery.port === undefined
+          ? {}
+          : { originalDstLbConfig: { upstreamPortOverride: discovery.port } }),
+      };
     case "none":
       return { type: "STATIC" };
   }

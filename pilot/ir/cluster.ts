@@ -24,7 +24,11 @@ export type Discovery =
       readonly nameUnverified: boolean;
     }
   /** Wherever the connection was going before it was redirected. */
-  | { readonly kind: "original" }
+  | {
+      readonly kind: "original";
+      /** The port there, if it is another than that of the connection. */
+      readonly port?: number;
+    }
   /** Nowhere: every connection fails at once. */
   | { readonly kind: "none" };
 

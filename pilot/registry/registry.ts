@@ -154,6 +154,7 @@ export class Registry {
     if (result?.ok === true) {
       const config = result.object;
       made.push(config);
+      if (config.kind === "WorkloadGroup") this.#problems.set(key, [notRegistering(key)]);
       if (config.kind === "ServiceEntry") {
         const problems = problemsOfServiceEntry(config);
         if (problems.length > 0) this.#problems.set(key, problems);
@@ -262,4 +263,15 @@ export class Registry {
   #again(cluster: string | undefined): Change[] {
     return replayOrder(this.#filter.seen(cluster)).flatMap((event) => this.#admitted(event));
   }
+}
+
+/** Registration by an agent needs identities that ADS doesn't check yet. */
+function notRegistering(key: ObjectKey): Problem {
+  return {
+    object: key,
+    path: "spec.template",
+    severity: "warning",
+    reason: "NotSupportedYet",
+    message: "workloads don't register by themselves yet: write a WorkloadEntry for each of them",
+  };
 }

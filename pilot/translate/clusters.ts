@@ -245,7 +245,9 @@ function discoveryOf(
     case "discovery":
       return { kind: "discovered" };
     case "original":
-      return { kind: input.proxyType === "router" ? "discovered" : "original" };
+      return input.proxyType === "router"
+        ? { kind: "discovered" }
+        : { kind: "original", ...otherPort(service, port) };
     case "dns-on-request":
       return dnsOnRequest(input.tls);
     case "alias":
@@ -269,6 +271,12 @@ function discoveryOf(
       };
     }
   }
+}
+
+/** A ServiceEntry may say that its servers listen elsewhere; behind a Service each pod's port counts. */
+function otherPort(service: Service, { number, targetPort }: ServicePort): { port?: number } {
+  const differs = typeof targetPort === "number" && targetPort !== number;
+  return differs && !service.headless ? { port: targetPort } : {};
 }
 
 /** What Envoy would refuse among names to look up: sockets, and more than one for a first answer. */
