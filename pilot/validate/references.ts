@@ -44,23 +44,19 @@ function checkGateways(context: PushContext, object: VirtualService, warn: Warn)
   }
 }
 
-/** Of TCP and TLS routes; translation tells of those of HTTP. */
 function checkDestinations(context: PushContext, object: VirtualService, warn: Warn): void {
   const { clusterDomain } = context.mesh;
-  for (const list of ["tls", "tcp"] as const) {
+  for (const list of ["http", "tls", "tcp"] as const) {
     for (const [at, rule] of (object.spec[list] ?? []).entries()) {
       for (const [to, { destination }] of (rule.route ?? []).entries()) {
         const path = `spec.${list}[${at}].route[${to}].destination`;
         const host = resolveHost(destination?.host ?? "", object.namespace, clusterDomain);
+        const what = list === "http" ? "answered 503" : "connections are closed";
         if (!isKnown(context, host)) {
-          warn(
-            `${path}.host`,
-            "UnknownHost",
-            `no service ${host} is known: connections are closed`,
-          );
+          warn(`${path}.host`, "UnknownHost", `no service ${host} is known: ${what}`);
         } else if (!hasSubset(context, host, destination?.subset ?? "")) {
           const message = `no DestinationRule of ${host} has a subset ${destination?.subset}`;
-          warn(`${path}.subset`, "UnknownSubset", `${message}: connections are closed`);
+          warn(`${path}.subset`, "UnknownSubset", `${message}: ${what}`);
         }
       }
     }

@@ -125,6 +125,11 @@ describe("warned of is what has no effect now:", () => {
     ],
     [
       "VirtualService",
+      "{ hosts: [a.example.org], gateways: [none], http: [{ route: [{ destination: { host: nobody } }] }] }",
+      "spec.http[0].route[0].destination.host UnknownHost",
+    ],
+    [
+      "VirtualService",
       "{ hosts: [taken], http: [{ route: [{ destination: { host: web } }] }] }",
       "spec.hosts[0] HostTaken",
     ],

@@ -57,8 +57,9 @@ export function validateObject(context: PushContext, given: KubeObject): Verdict
   const found: IrProblem[] = [...registry.problems()];
   if (config !== undefined) {
     const world = smallWorld(context, config, changes);
-    found.push(...intrinsicProblems(config));
-    found.push(...translationProblems(world, config), ...referenceProblems(context, config));
+    // What translation says of the same place is more to the point.
+    found.push(...referenceProblems(context, config), ...intrinsicProblems(config));
+    found.push(...translationProblems(world, config));
   }
   return verdictOf(found.filter((problem) => problem.object === key));
 }
