@@ -38,6 +38,9 @@ export interface EnvoyResource {
  */
 export type VirtualHostDelivery = "inline" | "discovered";
 
+/** `grpc`: in the form that gRPC libraries take (`grpc.ts`). */
+export type ClientForm = VirtualHostDelivery | "grpc";
+
 export function buildResources(
   ir: ScopeIr,
   virtualHosts: VirtualHostDelivery = "inline",

@@ -116,7 +116,8 @@ function headerFields(
   });
 }
 
-function buildMatch(match: RouteMatch): object {
+/** Path, headers and query parameters. */
+export function buildMatch(match: RouteMatch): object {
   const { path } = match;
   const ignoresCase = path.kind !== "regex" && path.ignoreCase === true;
   return {

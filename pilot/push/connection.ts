@@ -3,11 +3,11 @@ import type { ResourceTable } from "#pilot/cache/table.ts";
 import { SECRET } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import type { ProxyView, SecretAccess } from "#pilot/cache/view.ts";
-import type { VirtualHostDelivery } from "#pilot/envoy/build.ts";
+import type { ClientForm } from "#pilot/envoy/build.ts";
 import type { Proxy } from "#pilot/model/proxy.ts";
 
 export interface ConnectionOptions {
-  virtualHosts: VirtualHostDelivery;
+  form: ClientForm;
   onChange: () => void;
   onClose: () => void;
   /** IP address of the client, where it is known. */
@@ -18,7 +18,7 @@ export interface ConnectionOptions {
 /** A connected proxy with the scopes that it belongs to; what its stream sees is theirs. */
 export class Connection implements ProxyView {
   readonly proxy: Proxy;
-  readonly virtualHosts: VirtualHostDelivery;
+  readonly form: ClientForm;
   readonly onChange: () => void;
   readonly address: string | undefined;
   readonly #onClose: () => void;
@@ -29,7 +29,7 @@ export class Connection implements ProxyView {
 
   constructor(proxy: Proxy, options: ConnectionOptions) {
     this.proxy = proxy;
-    this.virtualHosts = options.virtualHosts;
+    this.form = options.form;
     this.onChange = options.onChange;
     this.address = options.address;
     this.#onClose = options.onClose;
@@ -56,7 +56,7 @@ export class Connection implements ProxyView {
 
   tables(type: TypeUrl): ResourceTable[] {
     if (type === SECRET && !this.mayHaveSecrets) return [];
-    return this.states.flatMap((state) => state.table(type, this.virtualHosts) ?? []);
+    return this.states.flatMap((state) => state.table(type, this.form) ?? []);
   }
 
   close(): void {

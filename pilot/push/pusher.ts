@@ -8,6 +8,7 @@ import { HalfChanges } from "./half-changes.ts";
 import { problemsOfFilters } from "./scope-patches.ts";
 import { ResourceInterner } from "#pilot/cache/interner.ts";
 import type { OpenOptions, OpenResult } from "#pilot/cache/view.ts";
+import type { ClientForm } from "#pilot/envoy/build.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { keyOfChange } from "#pilot/model/change.ts";
 import type { Change } from "#pilot/model/change.ts";
@@ -16,6 +17,7 @@ import type { Extent } from "#pilot/model/extent.ts";
 import { impactOf, movedBy } from "#pilot/model/impact.ts";
 import type { IrList } from "#pilot/model/impact.ts";
 import { parseProxy } from "#pilot/model/proxy.ts";
+import type { Proxy } from "#pilot/model/proxy.ts";
 import { lookup } from "#pilot/model/object-index.ts";
 import { createPushContext, objectOf, updatePushContext } from "#pilot/model/push-context.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
@@ -134,11 +136,10 @@ export class Pusher {
       const problems = parsed.problems.map(({ path, message }) => `${path}: ${message}`);
       return { ok: false, message: `node: ${problems.join("; ")}` };
     }
-    const isEnvoy = node["userAgentName"] === "envoy";
     const connection = new Connection(parsed.proxy, {
       onChange: options.onChange,
       onClose: () => this.#close(connection),
-      virtualHosts: isEnvoy && options.protocol === "delta" ? "discovered" : "inline",
+      form: formOf(node, parsed.proxy, options),
       address: addressOf(options.peer),
       secrets: options.secrets,
     });
@@ -315,6 +316,16 @@ function isWorkload(context: PushContext, { address, proxy }: Connection): boole
 
 function describe(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Virtual hosts by themselves (VHDS) need Envoy and its delta streams. */
+function formOf(
+  node: Record<string, unknown>,
+  { metadata }: Proxy,
+  { protocol }: OpenOptions,
+): ClientForm {
+  if (metadata["GENERATOR"] === "grpc") return "grpc";
+  return node["userAgentName"] === "envoy" && protocol === "delta" ? "discovered" : "inline";
 }
 
 /** `BuildVersion` of a Node as `1.40.0`. */

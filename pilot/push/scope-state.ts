@@ -24,8 +24,14 @@ import {
   secretResource,
   virtualHostResource,
 } from "#pilot/envoy/build.ts";
-import type { EnvoyResource, VirtualHostDelivery } from "#pilot/envoy/build.ts";
-import { patchResources } from "#pilot/envoy/patch/apply.ts";
+import type { ClientForm, EnvoyResource } from "#pilot/envoy/build.ts";
+import {
+  buildGrpcClusters,
+  buildGrpcEndpoints,
+  buildGrpcListeners,
+  buildGrpcRoutes,
+} from "#pilot/envoy/grpc.ts";
+import { arePatchedAlone, patchResources } from "#pilot/envoy/patch/apply.ts";
 import type { PatchSet } from "#pilot/envoy/patch/patch.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
 import { joinExtents } from "#pilot/model/extent.ts";
@@ -50,6 +56,7 @@ interface Part {
   readonly tables: ReadonlyMap<TypeUrl, ResourceTable>;
   readonly build: (ir: ScopeIr) => EnvoyResource[];
   readonly pick: PartSpec["pick"];
+  readonly form: ClientForm | undefined;
   /** By type and name. */
   readonly problems: Map<string, readonly PushProblem[]>;
   /** Of patches that could not be made. */
@@ -73,7 +80,10 @@ type PartName =
   | "routes"
   | "routes with virtual hosts"
   | "secrets"
-  | "extensions";
+  | "extensions"
+  | GrpcPartName;
+
+type GrpcPartName = "grpc clusters" | "grpc endpoints" | "grpc listeners" | "grpc routes";
 
 /** Resources that are no longer there, and those that are new or others; a changed one is in both. */
 interface ResourceChanges {
@@ -88,6 +98,8 @@ interface PartSpec {
   build: (ir: ScopeIr) => EnvoyResource[];
   /** Those of changed nodes; undefined where everything is built again. */
   pick: (changes: IrChanges) => ResourceChanges | undefined;
+  /** The clients that it is for, where it isn't for all. */
+  form?: ClientForm;
 }
 
 /** A further type is a row here (and one of `TYPE_RULES`): where it comes from in the IR. */
@@ -129,6 +141,7 @@ const PARTS: Readonly<Record<PartName, PartSpec>> = {
     build: buildSecrets,
     pick: ({ secrets }) => secrets && resourcesOf(secrets, (one) => secretResource(one)),
   },
+  ...grpcParts(),
   // Only patches make any.
   extensions: {
     list: "listeners",
@@ -137,6 +150,23 @@ const PARTS: Readonly<Record<PartName, PartSpec>> = {
     pick: () => undefined,
   },
 };
+
+/** Patches are about Envoy's filters; few clients are without one, so parts are made anew. */
+function grpcParts(): Record<GrpcPartName, PartSpec> {
+  const part = (list: IrList, type: TypeUrl, build: PartSpec["build"]): PartSpec => ({
+    list,
+    types: [type],
+    build,
+    pick: () => undefined,
+    form: "grpc",
+  });
+  return {
+    "grpc clusters": part("clusters", CLUSTER, buildGrpcClusters),
+    "grpc endpoints": part("endpoints", ENDPOINTS, buildGrpcEndpoints),
+    "grpc listeners": part("listeners", LISTENER, buildGrpcListeners),
+    "grpc routes": part("routes", ROUTES, buildGrpcRoutes),
+  };
+}
 
 function resourcesOf<N>(
   { gone, fresh }: NodeChanges<N>,
@@ -158,11 +188,17 @@ const RESOURCE_TYPES: ReadonlyMap<TypeUrl, EnvoyResource["type"]> = new Map(
   (Object.entries(TYPES) as [EnvoyResource["type"], TypeUrl][]).map(([name, type]) => [type, name]),
 );
 
-const PART_OF_TYPE: ReadonlyMap<TypeUrl, PartName> = new Map(
-  (Object.entries(PARTS) as [PartName, PartSpec][])
-    .toReversed()
-    .flatMap(([name, { types }]) => types.map((type): [TypeUrl, PartName] => [type, name])),
-);
+const PART_OF_TYPE = partsByType(undefined);
+const GRPC_PART_OF_TYPE = partsByType("grpc");
+
+function partsByType(form: ClientForm | undefined): ReadonlyMap<TypeUrl, PartName> {
+  const parts = (Object.entries(PARTS) as [PartName, PartSpec][]).toReversed();
+  return new Map(
+    parts
+      .filter(([, part]) => part.form === form)
+      .flatMap(([name, { types }]) => types.map((type): [TypeUrl, PartName] => [type, name])),
+  );
+}
 
 /**
  * One class of proxies: its translation and the tables of its resources. Parts are filled when the
@@ -207,8 +243,8 @@ export class ScopeState {
   }
 
   /** The table of a type; undefined where the scope has none of it, or it travels inside others. */
-  table(type: TypeUrl, virtualHosts: VirtualHostDelivery): ResourceTable | undefined {
-    const name = partOf(type, virtualHosts);
+  table(type: TypeUrl, form: ClientForm): ResourceTable | undefined {
+    const name = partOf(type, form);
     if (name === undefined) return undefined;
     let part = this.#parts.get(name);
     if (part === undefined) {
@@ -228,15 +264,14 @@ export class ScopeState {
   update(context: PushContext): boolean {
     if (this.#stale.size === 0) return false;
     const patches = patchesOf(context, this.scope);
-    // Patches look at all resources of a type together.
-    const whole = this.#failed || patches !== undefined || this.#patches !== undefined;
+    const whole = this.#failed || patches !== this.#patches;
     this.#patches = patches;
     this.#failed = true;
     const changes = this.#ir.update(context, this.#stale);
     let changed = false;
     for (const part of this.#parts.values()) {
       if (!this.#stale.has(part.list)) continue;
-      const picked = whole ? undefined : part.pick(changes);
+      const picked = whole ? undefined : this.#patched(part, part.pick(changes));
       changed = (picked === undefined ? this.#fill(part) : this.#apply(part, picked)) || changed;
     }
     this.#failed = false;
@@ -247,15 +282,31 @@ export class ScopeState {
   /** Makes a part's tables exactly what is built now. */
   #fill(part: Part): boolean {
     const built = part.build(this.#ir);
-    if (this.#patches === undefined) return this.#replace(part, built);
+    if (this.#patches === undefined || part.form === "grpc") return this.#replace(part, built);
     const types = [...part.tables.keys()].flatMap((type) => RESOURCE_TYPES.get(type) ?? []);
     const { resources, problems } = patchResources(built, this.#patches, types);
     part.patchProblems = problems;
     return this.#replace(part, resources);
   }
 
+  /** Each under the patches; undefined where all have to be looked at together. */
+  #patched(part: Part, picked: ResourceChanges | undefined): ResourceChanges | undefined {
+    const patches = this.#patches;
+    if (picked === undefined || patches === undefined || part.form === "grpc") return picked;
+    if (part.patchProblems.length > 0) return undefined;
+    if (![picked.gone, picked.fresh].every((list) => arePatchedAlone(list, patches))) {
+      return undefined;
+    }
+    const fresh = patchResources(picked.fresh, patches, []);
+    part.patchProblems = fresh.problems;
+    return { gone: patchResources(picked.gone, patches, []).resources, fresh: fresh.resources };
+  }
+
   #replace(part: Part, built: readonly EnvoyResource[]): boolean {
     part.problems.clear();
+    if ([...part.tables.values()].every((table) => table.size === 0)) {
+      return this.#apply(part, { gone: [], fresh: built });
+    }
     const present = new Set(built.map(keyOf));
     const gone = [...part.tables].flatMap(([type, table]) =>
       [...table.names()].flatMap((name) => {
@@ -316,17 +367,18 @@ export class ScopeState {
   }
 }
 
-/** Only routes come in two forms. */
-function partOf(type: TypeUrl, virtualHosts: VirtualHostDelivery): PartName | undefined {
-  if (type === ROUTES && virtualHosts === "discovered") return "routes with virtual hosts";
-  if (type === VIRTUAL_HOST && virtualHosts === "inline") return undefined;
+/** For proxies, only routes come in two forms. */
+function partOf(type: TypeUrl, form: ClientForm): PartName | undefined {
+  if (form === "grpc") return GRPC_PART_OF_TYPE.get(type);
+  if (type === ROUTES && form === "discovered") return "routes with virtual hosts";
+  if (type === VIRTUAL_HOST && form === "inline") return undefined;
   return PART_OF_TYPE.get(type);
 }
 
 function newPart(name: PartName): Part {
-  const { list, types, build, pick } = PARTS[name];
+  const { list, types, build, pick, form } = PARTS[name];
   const tables = new Map(types.map((type) => [type, new ResourceTable(type)]));
-  return { list, tables, build, pick, problems: new Map(), patchProblems: [] };
+  return { list, tables, build, pick, form, problems: new Map(), patchProblems: [] };
 }
 
 type Named = Pick<EnvoyResource, "type" | "name">;
