@@ -24,6 +24,7 @@ export class Connection implements ProxyView {
   readonly #onClose: () => void;
   readonly #secrets: SecretAccess;
   #isKnown = false;
+  #hasAsked = false;
   /** Outbound and workload, once it has been placed. */
   states: readonly ScopeState[] = [];
 
@@ -54,7 +55,14 @@ export class Connection implements ProxyView {
     return this.#secrets === "everybody" || (this.#secrets === "workloads" && this.#isKnown);
   }
 
+  /** Whether there are secrets that it has asked for and would get if its address were known. */
+  get lacksSecrets(): boolean {
+    if (!this.#hasAsked || this.#secrets !== "workloads" || this.#isKnown) return false;
+    return this.states.some((state) => (state.table(SECRET, this.form)?.size ?? 0) > 0);
+  }
+
   tables(type: TypeUrl): ResourceTable[] {
+    this.#hasAsked ||= type === SECRET;
     if (type === SECRET && !this.mayHaveSecrets) return [];
     return this.states.flatMap((state) => state.table(type, this.form) ?? []);
   }

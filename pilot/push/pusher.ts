@@ -107,7 +107,12 @@ export class Pusher {
   /** Problems of everything that some proxy uses. */
   problems(): IrProblem[] {
     const used = [...this.#scopes.values()].filter(({ users }) => users.size > 0);
-    return [...problemsOfFilters(this.#context), ...used.flatMap(({ state }) => state.problems())];
+    const strangers = [...this.#connections].filter(({ lacksSecrets }) => lacksSecrets);
+    return [
+      ...problemsOfFilters(this.#context),
+      ...used.flatMap(({ state }) => state.problems()),
+      ...strangers.map(withheldFrom),
+    ];
   }
 
   /** Notes changes; they take effect in a batch soon, but none before `start`. */
@@ -312,6 +317,18 @@ function isWorkload(context: PushContext, { address, proxy }: Connection): boole
   if (address === undefined || !proxy.addresses.includes(address)) return false;
   const workloads = lookup(context.indexes.workloadsByAddress, address);
   return workloads.some((one) => one.namespace === proxy.namespace);
+}
+
+function withheldFrom({ address, proxy }: Connection): IrProblem {
+  const pod = proxy.name.split(".")[0] ?? "";
+  const message = `gets no certificates: it comes from ${address}, which is no workload of namespace ${proxy.namespace}`;
+  return {
+    object: `Pod/${proxy.namespace}/${pod}`,
+    path: "",
+    severity: "error",
+    reason: "SecretsWithheld",
+    message,
+  };
 }
 
 function describe(error: unknown): string {

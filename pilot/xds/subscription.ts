@@ -232,7 +232,10 @@ export class Subscription implements TableReader {
         this.#removed.delete(name);
         this.#lacking.add(name);
       }
-      for (const { name } of delta.removed) if (this.wants(name)) this.#drop(name);
+      for (const { name } of delta.removed) {
+        // A secret may be in another table too, for another reason.
+        if (this.wants(name) && this.#find(name) === undefined) this.#drop(name);
+      }
       this.#cursors.set(table, table.head);
     }
     return true;

@@ -121,6 +121,7 @@ describe("secret discovery", () => {
     const client = connect(gateway, unknown);
     client.want(SECRET, ["kubernetes://good"]);
     await waitUntil("an answer", () => client.received.some(({ type }) => type === SECRET));
+    expect(unknown.pusher.problems().map(({ reason }) => reason)).toContain("SecretsWithheld");
     unknown.apply(`
 apiVersion: v1
 kind: Pod
@@ -130,6 +131,26 @@ status: { podIP: 127.0.0.1, phase: Running }
 `);
     await waitUntil("the Secret", () => client.of(SECRET).size === 1);
     await unknown.close();
+  });
+
+  test("goes on serving what a rule names when no Gateway does any more", async () => {
+    const rule = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: upstream, namespace: default }
+spec: { host: upstream.example.org, trafficPolicy: { tls: { mode: MUTUAL, credentialName: good } } }
+`;
+    const both = await startPilot(`${tlsSecret("good", good)}${GATEWAYS}\n---\n${rule}`);
+    const client = connect(gateway, both);
+    client.want(SECRET, ["kubernetes://good"]);
+    await waitUntil("all else", () => client.received.some(({ type }) => type === VIRTUAL_HOST));
+    await waitUntil("the Secret", () => client.of(SECRET).size === 1);
+    both.delete(GATEWAYS);
+    await waitUntil("no listener", () => client.of(LISTENER).size === 0);
+    expect(client.of(SECRET).size).toBe(1);
+    both.delete(rule);
+    await waitUntil("no Secret", () => client.of(SECRET).size === 0);
+    await both.close();
   });
 
   test("shows keys to nobody else: not in dumps, logs or problems", async () => {
