@@ -31,8 +31,11 @@ function cost(node: ASTNode, size: { items: number; text: number }): number {
     return cost(range, size) + size.items * (1 + each);
   }
   if (node.op === "in") return inner() + size.items;
+  // Texts may be joined, and the whole is as long as its parts.
+  if (node.op === "+") return inner() + size.text;
   if (node.op === "call" || node.op === "rcall") {
-    const scan = SCANS.has(node.args[0]) ? size.items : 0;
+    const [name] = node.args;
+    const scan = SCANS.has(name) ? size.items * (name === "join" ? size.text : 1) : 0;
     return inner() + size.text + scan;
   }
   return inner() + 1;
