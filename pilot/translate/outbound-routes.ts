@@ -68,9 +68,7 @@ export class OutboundRoutes {
     };
     for (const host of hosts) {
       const before = this.#byHost.get(host);
-      const after = routesOfHost(context, scope, indexedHost(host), (port) =>
-        this.#openers.has(port),
-      );
+      const after = routesOfHost(context, scope, indexedHost(host), this.#openers.keys());
       noteProblems(this.#problems, host, after.problems);
       if (isEmpty(after)) this.#byHost.delete(host);
       else this.#byHost.set(host, after);

@@ -59,12 +59,12 @@ export function portsOpenedBy(
 
 const NO_PORTS: readonly number[] = [];
 
-/** The routes of one host; on ports that aren't open nothing is made for rules without a service. */
+/** The routes of one host; only on open ports is something made for rules without a service. */
 export function routesOfHost(
   context: PushContext,
   scope: OutboundScope,
   host: Hostname,
-  isOpen: (port: number) => boolean,
+  openPorts: Iterable<number>,
 ): HostRoutes {
   const visible = visibleServices(context, scope);
   const { rule: owner, problems } = ownerOf(context, scope, host);
@@ -83,8 +83,9 @@ export function routesOfHost(
     }
   }
   if (owner !== undefined) {
-    for (const port of portsOfRule(owner, visible, context.mesh.clusterDomain)) {
-      if (!isOpen(port) || isServiceOn(visible, host, port)) continue;
+    for (const port of openPorts) {
+      if (isServiceOn(visible, host, port)) continue;
+      if (!isGuessedPort(port, hostsOf(owner, context.mesh.clusterDomain), visible)) continue;
       const routes = routesOf(context, scope, owner, { gateways: MESH, port });
       problems.push(...routes.problems);
       if (routes.value.length === 0) continue;
@@ -162,17 +163,13 @@ function isServiceOn(visible: VisibleServices, host: Hostname, port: number): bo
  * Where hosts of a rule that are no services can be called: on port 80, and on ports where another
  * host of the same rule is a service (Istio's way of guessing the port of a host nobody declared).
  */
-const portsOfRule = cached(
-  (rule: VirtualService, visible: VisibleServices, clusterDomain: string): ReadonlySet<number> => {
-    const ports = new Set([80]);
-    for (const host of hostsOf(rule, clusterDomain)) {
-      const own = isWildcard(host) ? portsUnder(visible, host) : httpPorts(visible, host);
-      for (const port of own) ports.add(port);
-    }
-    return ports;
-  },
-  16,
-);
+function isGuessedPort(
+  port: number,
+  hosts: readonly Hostname[],
+  visible: VisibleServices,
+): boolean {
+  return port === 80 || hosts.some((host) => isServiceOn(visible, host, port));
+}
 
 /** Ports of all services that a wildcard covers. */
 const portsUnder = cached((visible: VisibleServices, wildcard: Hostname): ReadonlySet<number> => {
