@@ -5,6 +5,7 @@ import { DEFAULT_MESH } from "#pilot/model/mesh-config.ts";
 import type { Problem } from "#pilot/model/problem.ts";
 import type { PlatformEvent } from "#pilot/registry/registry.ts";
 import { AddressAllocator } from "./address-allocator.ts";
+import { GatewayNames } from "./gateway-names.ts";
 import { startKubernetesSource } from "./kubernetes-source.ts";
 import type { EventSink } from "./object-feed.ts";
 import { RemoteClusters } from "./remote-clusters.ts";
@@ -35,7 +36,8 @@ export interface MeshSource {
  * when everything has been delivered, of further clusters what came within a bound.
  */
 export async function startMeshSource(options: MeshSourceOptions): Promise<MeshSource> {
-  const { kubeconfig, feed, log, signal, onChange } = options;
+  const { kubeconfig, log, signal, onChange } = options;
+  const feed = new GatewayNames({ feed: options.feed, log, signal });
   const config =
     kubeconfig === "in-cluster" ? await inClusterConfig() : await loadKubeconfig(kubeconfig);
   const client = createClient(config);

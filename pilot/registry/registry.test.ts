@@ -188,3 +188,105 @@ describe("the mesh's settings", () => {
     expect(world.registry.problems()).toHaveLength(1);
   });
 });
+
+describe("discovery selectors", () => {
+  const namespace = (labels: Record<string, string>): KubeObject => ({
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name: "default", labels },
+  });
+  const settings = (selectors: string): KubeObject => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "istio", namespace: "istio-system" },
+    data: { mesh: `discoverySelectors: ${selectors}` },
+  });
+  const hosts = (world: World): string[] => allServices(world.context).map(({ host }) => host);
+  const WEB = "web.default.svc.cluster.local";
+
+  test("let a namespace come into view and leave it with all that is in it", () => {
+    const world = new World();
+    world.see(SERVICE, SLICE, pod({ app: "web" }));
+    world.see(settings("[{ matchLabels: { mesh: on } }]"));
+    expect([hosts(world), world.endpoints()]).toEqual([[], []]);
+    world.see(namespace({ mesh: "on" }));
+    expect(hosts(world)).toEqual([WEB]);
+    expect(world.endpoints()).toEqual([expect.objectContaining({ workload: "web" })]);
+    world.see(namespace({}));
+    expect(hosts(world)).toEqual([]);
+    world.see(settings("[{ matchExpressions: [{ key: mesh, operator: DoesNotExist }] }]"));
+    expect(hosts(world)).toEqual([WEB]);
+    world.see(settings("[]"));
+    world.lose(SERVICE);
+    expect(hosts(world)).toEqual([]);
+  });
+});
+
+describe("the network of an endpoint", () => {
+  const root = (network: string): KubeObject => ({
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name: "istio-system", labels: { "topology.istio.io/network": network } },
+  });
+  const networks = (text: string): KubeObject => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "istio", namespace: "istio-system" },
+    data: { meshNetworks: text },
+  });
+  const networkOf = (world: World): string | undefined => world.endpoints()[0]?.network;
+
+  test("is its label's, its cluster's by namespace, by settings, or that of its address", () => {
+    const world = new World();
+    world.see(SERVICE, SLICE, pod({}));
+    expect(networkOf(world)).toBe("");
+    world.see(networks("networks: { by-range: { endpoints: [{ fromCidr: 192.0.2.0/24 }] } }"));
+    expect(networkOf(world)).toBe("by-range");
+    const byCluster = "{ endpoints: [{ fromRegistry: Kubernetes }] }";
+    world.see(networks(`networks: { by-cluster: ${byCluster} }`));
+    expect(networkOf(world)).toBe("by-cluster");
+    world.see(root("by-namespace"));
+    expect(networkOf(world)).toBe("by-namespace");
+    world.see(pod({ "topology.istio.io/network": "by-label" }));
+    expect(networkOf(world)).toBe("by-label");
+    world.see(pod({}));
+    world.lose(root(""));
+    world.lose(networks(""));
+    expect(networkOf(world)).toBe("");
+  });
+
+  test("with settings that can't be read is told, and nothing comes of them", () => {
+    const world = new World();
+    world.see(SERVICE, SLICE, networks("networks: { a: { gateways: [{ address: 192.0.2.1 }] } }"));
+    expect(world.registry.problems().map(({ path }) => path)).toEqual([
+      "data.meshNetworks.networks.a.gateways[0].port",
+    ]);
+    expect(networkOf(world)).toBe("");
+  });
+});
+
+describe("a WorkloadEntry", () => {
+  const entry = (spec: object): KubeObject => ({
+    apiVersion: "networking.istio.io/v1",
+    kind: "WorkloadEntry",
+    metadata: { name: "vm", namespace: "default" },
+    spec,
+  });
+
+  test("is an endpoint of the Services that select it, as long as they do", () => {
+    const world = new World();
+    world.see(entry({ address: "203.0.113.1", labels: { app: "web" } }), SERVICE);
+    expect(world.endpoints().map((one) => [one.address, one.ports])).toEqual([
+      ["203.0.113.1", { http: 80 }],
+    ]);
+    world.see({ ...SERVICE, spec: { ...(SERVICE.spec as object), selector: { app: "other" } } });
+    expect(world.endpoints()).toEqual([]);
+    world.see(SERVICE);
+    expect(world.endpoints()).toHaveLength(1);
+    world.see(entry({ address: "203.0.113.1", labels: { app: "other" } }));
+    expect(world.endpoints()).toEqual([]);
+    world.see(entry({ address: "203.0.113.1", labels: { app: "web" } }));
+    world.lose(SERVICE);
+    expect(world.endpoints()).toEqual([]);
+  });
+});
