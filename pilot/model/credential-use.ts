@@ -161,7 +161,7 @@ function ruleUses(context: PushContext, scope: OutboundScope): CredentialUse[] {
     const own = rule.namespace === scope.namespace;
     const selector = rule.spec.workloadSelector?.matchLabels ?? {};
     if (!own && (scope.proxyType === "sidecar" || Object.keys(selector).length > 0)) return [];
-    if (!own && !isRuleVisible(rule, context.mesh, scope.namespace)) return [];
+    if (!isRuleVisible(rule, context.mesh, scope.namespace)) return [];
     return matchesAll(selector, scope.labels) ? usesOfRule(rule) : [];
   });
 }

@@ -183,7 +183,8 @@ function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): 
     case "Telemetry":
       return scope.telemetry?.includes(object.key) === true ? ["listeners"] : NOTHING;
     case "NetworkGateways":
-      return scope.kind === "outbound" ? ["clusters", "endpoints"] : NOTHING;
+      // Listeners of headless services hold the addresses that are reached directly.
+      return scope.kind === "outbound" ? EVERYTHING : NOTHING;
     case "Credential":
       return usesCredential(context, scope, object.key) ? ["secrets"] : NOTHING;
     case "ServiceEntry":

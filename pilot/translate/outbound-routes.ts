@@ -58,7 +58,7 @@ export class OutboundRoutes {
     const everyone = (): Set<string> => new Set([...this.#byHost.keys(), ...hostsIn(context)]);
     let hosts: ReadonlySet<string> = extent === "all" ? everyone() : extent;
     const moved = this.#notePorts(context, scope, hosts);
-    // A rule's host may have waited for the port, wherever it is.
+    // A rule's host may have waited for the port, or have had problems there, wherever it is.
     if (moved && extent !== "all") hosts = everyone();
     const changes = emptyRouteChanges();
     const drafts = new Map<number, Map<string, PortHost | undefined>>();
@@ -85,7 +85,7 @@ export class OutboundRoutes {
     return changes;
   }
 
-  /** Keeps count of who opens which port; true if a port is open now that wasn't. */
+  /** Keeps count of who opens which port; true if other ports are open now than before. */
   #notePorts(context: PushContext, scope: OutboundScope, hosts: Iterable<string>): boolean {
     const before = new Set(this.#openers.keys());
     for (const host of hosts) {
@@ -95,7 +95,8 @@ export class OutboundRoutes {
       if (opened.length === 0) this.#opened.delete(host);
       else this.#opened.set(host, opened);
     }
-    return [...this.#openers.keys()].some((port) => !before.has(port));
+    const ports = [...this.#openers.keys()];
+    return ports.length !== before.size || ports.some((port) => !before.has(port));
   }
 
   #count(port: number, by: number): void {
