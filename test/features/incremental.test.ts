@@ -8,10 +8,9 @@ import type { ProxyView } from "#pilot/cache/view.ts";
 import type { KubeObject } from "#cluster/api/meta.ts";
 import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
+import { type Random, randomObservation, randomSmall } from "./random-observation.ts";
 import { randomPlacedObject } from "#test/golden/random-places.ts";
 import { eventOf } from "#test/golden/world.ts";
-
-type Random = (below: number) => number;
 
 function randomFrom(seed: number): Random {
   let state = seed;
@@ -23,55 +22,6 @@ function randomFrom(seed: number): Random {
 
 const NAMES = ["a", "b", "c", "d"];
 const NAMESPACES = ["default", "other"];
-
-/** A change of some cluster, virtual host or listener, or one more of them. */
-function randomPatch(random: Random, host: string): object {
-  const patches = [
-    {
-      applyTo: "CLUSTER",
-      match: { cluster: { service: host } },
-      patch: { operation: "MERGE", value: { connect_timeout: `${1 + random(9)}s` } },
-    },
-    { applyTo: "CLUSTER", match: { cluster: { service: host } }, patch: { operation: "REMOVE" } },
-    {
-      applyTo: "CLUSTER",
-      patch: {
-        operation: "ADD",
-        value: { name: random(2) === 0 ? "added" : `outbound|80||${host}`, type: "STATIC" },
-      },
-    },
-    {
-      applyTo: "VIRTUAL_HOST",
-      match: { routeConfiguration: { vhost: { name: `${host}:80` } } },
-      patch: { operation: "MERGE", value: { request_headers_to_remove: [`x-${random(9)}`] } },
-    },
-    {
-      applyTo: "VIRTUAL_HOST",
-      patch: {
-        operation: "ADD",
-        value: { name: `extra-${random(3)}`, domains: [`d${random(3)}.example.org`] },
-      },
-    },
-    {
-      applyTo: "LISTENER",
-      match: { context: "SIDECAR_OUTBOUND", listener: { portNumber: 80 } },
-      patch: { operation: "MERGE", value: { per_connection_buffer_limit_bytes: random(9) } },
-    },
-    { applyTo: "CLUSTER", patch: { operation: "MERGE", value: { wrong: 1 } } },
-  ];
-  return patches[random(patches.length)]!;
-}
-
-function randomSettings(random: Random, host: string): object {
-  return {
-    accessLogFile: random(2) === 0 ? "" : "/dev/stdout",
-    extensionProviders: [
-      { name: "zipkin", zipkin: { service: host, port: 80 } },
-      { name: "otel", envoyOtelAls: { service: "a.default.svc.cluster.local", port: 8080 } },
-    ],
-    ...(random(2) === 0 ? {} : { defaultProviders: { tracing: ["zipkin"] } }),
-  };
-}
 
 /** A random state of a random object out of some forty. */
 function randomObject(random: Random): KubeObject {
@@ -174,34 +124,7 @@ function randomObject(random: Random): KubeObject {
         servers: [{ port: { number: 80, name: "http", protocol: "HTTP" }, hosts: ["*"] }],
       },
     }),
-    () => ({
-      apiVersion: "networking.istio.io/v1alpha3",
-      kind: "EnvoyFilter",
-      metadata: { ...metadata, namespace: pick([namespace, "istio-system"]) },
-      spec: {
-        priority: random(2),
-        ...(random(3) === 0 ? { workloadSelector: { labels: { app: name } } } : {}),
-        configPatches: [randomPatch(random, host), randomPatch(random, host)],
-      },
-    }),
-    () => ({
-      apiVersion: "telemetry.istio.io/v1",
-      kind: "Telemetry",
-      metadata: { ...metadata, namespace: pick([namespace, "istio-system"]) },
-      spec: {
-        ...(random(3) === 0 ? { selector: { matchLabels: { app: name } } } : {}),
-        accessLogging: [
-          { providers: [{ name: pick(["envoy", "otel"]) }], disabled: random(4) === 0 },
-        ],
-        tracing: [{ providers: [{ name: "zipkin" }], randomSamplingPercentage: random(100) }],
-      },
-    }),
-    () => ({
-      apiVersion: "v1",
-      kind: "ConfigMap",
-      metadata: { name: "istio", namespace: "istio-system" },
-      data: { mesh: JSON.stringify(randomSettings(random, host)) },
-    }),
+    () => randomObservation(random),
     () => ({
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
@@ -274,7 +197,13 @@ function openAll(world: World): void {
   for (const view of world.views) for (const type of PUSH_ORDER) view.tables(type);
 }
 
-describe.each([1, 2, 3, 4, 5, 6])("a world changed at random (seed %i)", (seed) => {
+const EVERYTHING = { name: "a world", make: randomObject, compareEach: 10 };
+const PATCHED = { name: "a small world of many patches", make: randomSmall, compareEach: 2 };
+
+describe.each([
+  ...[1, 2, 3, 4, 5, 6].map((seed) => ({ seed, ...EVERYTHING })),
+  ...[7, 8, 9].map((seed) => ({ seed, ...PATCHED })),
+])("$name changed at random (seed $seed)", ({ seed, make, compareEach }) => {
   test("is served as if it had been so from the start", () => {
     const random = randomFrom(seed);
     const log: string[] = [];
@@ -284,7 +213,7 @@ describe.each([1, 2, 3, 4, 5, 6])("a world changed at random (seed %i)", (seed) 
     openAll(world);
     for (let step = 0; step < 60; step++) {
       for (let change = 0; change <= random(4); change++) {
-        const object = randomObject(random);
+        const object = make(random);
         const { cluster = "" } = eventOf(object);
         const key = `${cluster} ${object.kind} ${object.metadata.namespace}/${object.metadata.name}`;
         const type = random(4) === 0 ? "delete" : "upsert";
@@ -294,7 +223,7 @@ describe.each([1, 2, 3, 4, 5, 6])("a world changed at random (seed %i)", (seed) 
         world.feed.handle(eventOf(object, type));
       }
       world.settle();
-      if (step % 10 !== 9) continue;
+      if (step % compareEach !== compareEach - 1) continue;
       const fresh = newWorld((line) => log.push(line));
       for (const object of [...objects.values()].toReversed()) {
         fresh.feed.handle(eventOf(object));

@@ -45,6 +45,16 @@ export function patchResources(
   return { resources: patched, problems };
 }
 
+/**
+ * Whether these can be patched without looking at the others of their types: unless one has the name
+ * of a resource that a patch adds.
+ */
+export function arePatchedAlone(resources: readonly EnvoyResource[], set: PatchSet): boolean {
+  return resources.every((resource) =>
+    addedResources(set, resource.type).every((one) => one.name !== resource.name),
+  );
+}
+
 const memory = new WeakMap<PatchSet, WeakMap<EnvoyResource, Patched>>();
 
 function patchResource(set: PatchSet, resource: EnvoyResource): Patched {
