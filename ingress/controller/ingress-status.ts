@@ -7,14 +7,16 @@ import type {
   IngressLoadBalancerIngress,
 } from "#cluster/api/generated/networking-v1.ts";
 import { isOurs } from "#ingress/translate/ingress-class.ts";
+import { DEFAULT_SETTINGS, type IngressSettings } from "#ingress/translate/settings.ts";
 
 /** The status to write, or undefined when the Ingress is another's or already says it. */
 export function wantedStatus(
   ingress: Ingress,
   classes: readonly IngressClass[],
   gateway: Service | undefined,
+  settings: IngressSettings = DEFAULT_SETTINGS,
 ): { loadBalancer: { ingress: IngressLoadBalancerIngress[] } } | undefined {
-  if (!isOurs(ingress, classes)) return undefined;
+  if (!isOurs(ingress, classes, settings)) return undefined;
   const addresses = (gateway?.status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ({
     ...(ip !== undefined && { ip }),
     ...(hostname !== undefined && { hostname }),

@@ -1,9 +1,10 @@
 /** Deploys the ingress gateway and writes its address into the status of Ingresses. */
 
-import type { Service } from "#cluster/api/generated/core-v1.ts";
+import type { ConfigMap, Service } from "#cluster/api/generated/core-v1.ts";
 import type { Ingress, IngressClass } from "#cluster/api/generated/networking-v1.ts";
 import type { AnyObject } from "#cluster/api/meta.ts";
 import {
+  CONFIG_MAPS,
   DEPLOYMENTS,
   INGRESSES,
   INGRESS_CLASSES,
@@ -19,6 +20,11 @@ import type { Informer, InformerOptions } from "#cluster/client/informer.ts";
 import type { Log } from "#cluster/client/log.ts";
 import { runReconciler } from "#cluster/client/reconciler.ts";
 import { WorkQueue } from "#cluster/client/work-queue.ts";
+import {
+  SETTINGS_NAME,
+  SETTINGS_NAMESPACE,
+  parseIngressSettings,
+} from "#ingress/translate/settings.ts";
 import { reconcileGateway } from "./gateway-reconcile.ts";
 import { wantedStatus } from "./ingress-status.ts";
 import { GATEWAY_NAME, GATEWAY_NAMESPACE } from "./manifests.ts";
@@ -40,7 +46,12 @@ export async function runIngressController(options: IngressControllerOptions): P
     namespace: GATEWAY_NAMESPACE,
     fieldSelector: `metadata.name=${GATEWAY_NAME}`,
   };
-  const services = createInformer(client, SERVICES, inGateway);
+  // The settings may name another than the one that is deployed here.
+  const services = createInformer(client, SERVICES, { namespace: GATEWAY_NAMESPACE });
+  const settings = createInformer(client, CONFIG_MAPS, {
+    namespace: SETTINGS_NAMESPACE,
+    fieldSelector: `metadata.name=${SETTINGS_NAME}`,
+  });
   const classes = createInformer(client, INGRESS_CLASSES);
   const ingresses = createInformer(client, INGRESSES);
   const gateway: Informer<AnyObject>[] = [
@@ -55,9 +66,10 @@ export async function runIngressController(options: IngressControllerOptions): P
   for (const informer of gateway) informer.onChange(() => queue.add(GATEWAY));
   services.onChange(addAll);
   classes.onChange(addAll);
+  settings.onChange(addAll);
   ingresses.onChange(({ object }) => queue.add(keyOf(object.metadata)));
 
-  const informers = [...gateway, ingresses];
+  const informers = [...gateway, ingresses, settings];
   const running = informers.map((informer) => informer.run(signal));
   const working = (async () => {
     await Promise.race([Promise.all(informers.map(({ synced }) => synced)), aborted(signal)]);
@@ -78,7 +90,7 @@ export async function runIngressController(options: IngressControllerOptions): P
             get,
             apply: (resource, object) => applyObject(client, resource, object),
           });
-        } else await writeStatus(client, key, { services, classes, ingresses });
+        } else await writeStatus(client, key, { services, classes, ingresses, settings });
       },
     });
   })();
@@ -89,14 +101,17 @@ interface Informers {
   services: Informer<Service>;
   classes: Informer<IngressClass>;
   ingresses: Informer<Ingress>;
+  settings: Informer<ConfigMap>;
 }
 
 async function writeStatus(client: KubeClient, key: string, from: Informers): Promise<void> {
   const [namespace = "", name = ""] = key.split("/");
   const ingress = from.ingresses.lister.get(namespace, name);
   if (ingress === undefined) return;
-  const service = from.services.lister.get(GATEWAY_NAMESPACE, GATEWAY_NAME);
-  const status = wantedStatus(ingress, from.classes.lister.list(), service);
+  const map = from.settings.lister.get(SETTINGS_NAMESPACE, SETTINGS_NAME);
+  const settings = parseIngressSettings(map?.data?.mesh);
+  const service = from.services.lister.get(GATEWAY_NAMESPACE, settings.service);
+  const status = wantedStatus(ingress, from.classes.lister.list(), service, settings);
   if (status === undefined) return;
   const patch = { type: "merge" as const, body: { status }, subresource: "status" };
   await client.patch(INGRESSES, { namespace, name }, patch);

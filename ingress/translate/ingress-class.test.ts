@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { isOurs } from "./ingress-class.ts";
+import { DEFAULT_SETTINGS } from "./settings.ts";
 
 const ours = { metadata: { name: "mesh" }, spec: { controller: "istio.io/ingress-controller" } };
 const byDefault = {
@@ -24,5 +25,14 @@ describe("isOurs", () => {
     const annotations =
       annotation === undefined ? undefined : { "kubernetes.io/ingress.class": annotation };
     expect(isOurs({ metadata: { name: "one", annotations }, spec }, classes)).toBe(expected);
+  });
+
+  test("the mesh's settings name the annotation's class, and take Ingresses without one or none", () => {
+    const metadata = { name: "one" };
+    const annotations = { "kubernetes.io/ingress.class": "mesh" };
+    const mesh = { ...DEFAULT_SETTINGS, className: "mesh" };
+    expect(isOurs({ metadata: { ...metadata, annotations } }, [], mesh)).toBe(true);
+    expect(isOurs({ metadata }, [], { ...DEFAULT_SETTINGS, mode: "DEFAULT" })).toBe(true);
+    expect(isOurs({ metadata }, [byDefault], { ...DEFAULT_SETTINGS, mode: "OFF" })).toBe(false);
   });
 });

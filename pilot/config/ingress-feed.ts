@@ -1,7 +1,14 @@
-import type { Service } from "#cluster/api/generated/core-v1.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { ConfigMap, Service } from "#cluster/api/generated/core-v1.ts";
 import type { Ingress, IngressClass } from "#cluster/api/generated/networking-v1.ts";
 import type { KubeObject } from "#cluster/api/meta.ts";
 import { ingressToConfig } from "#ingress/translate/ingress.ts";
+import {
+  DEFAULT_SETTINGS,
+  SETTINGS_NAME,
+  SETTINGS_NAMESPACE,
+  parseIngressSettings,
+} from "#ingress/translate/settings.ts";
 import type { Change } from "#pilot/model/change.ts";
 import type { ObjectKey } from "#pilot/model/name.ts";
 import type { AnyConfigObject } from "#pilot/model/object.ts";
@@ -16,6 +23,7 @@ export class IngressFeed {
   readonly #services = new Map<string, Service>();
   #made = new Map<ObjectKey, { object: AnyConfigObject; content: string }>();
   #problems: readonly Problem[] = [];
+  #settings = DEFAULT_SETTINGS;
 
   constructor(clusterDomain: string) {
     this.#clusterDomain = clusterDomain;
@@ -38,9 +46,21 @@ export class IngressFeed {
       case "v1/Service":
         note(this.#services, event);
         return this.#ingresses.size === 0 ? [] : this.#translate();
+      case "v1/ConfigMap":
+        return this.#configure(event);
       default:
         return [];
     }
+  }
+
+  #configure({ type, object }: PlatformEvent): Change[] {
+    const { name, namespace } = object.metadata;
+    if (name !== SETTINGS_NAME || namespace !== SETTINGS_NAMESPACE) return [];
+    const { data } = object as ConfigMap;
+    const settings = parseIngressSettings(type === "delete" ? undefined : data?.mesh);
+    if (isDeepStrictEqual(settings, this.#settings)) return [];
+    this.#settings = settings;
+    return this.#ingresses.size === 0 ? [] : this.#translate();
   }
 
   #translate(): Change[] {
@@ -54,6 +74,7 @@ export class IngressFeed {
         namespaces.has(service.metadata.namespace),
       ),
       clusterDomain: this.#clusterDomain,
+      settings: this.#settings,
     });
     this.#problems = problems;
     const made = new Map(
