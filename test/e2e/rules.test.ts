@@ -305,7 +305,10 @@ suite("routing rules", () => {
       istio("ServiceEntry", name, { hosts: [`${name}.example.com`], ...spec });
     await apply(
       entry("static", {
-        ports: [{ number: 80, name: "http", protocol: "HTTP", targetPort: 8080 }],
+        ports: [
+          { number: 80, name: "http", protocol: "HTTP", targetPort: 8080 },
+          { number: 9001, name: "tcp", protocol: "TCP", targetPort: 9000 },
+        ],
         resolution: "STATIC",
         endpoints: [{ address }],
       }),
@@ -315,14 +318,16 @@ suite("routing rules", () => {
         endpoints: [{ address: "echo.plain.svc.cluster.local" }],
       }),
     );
-    // Nobody resolves these names: the sidecar goes by the host.
-    const calls = ["static", "named"].map((name) => ({
-      url: "http://192.0.2.1/",
-      headers: { host: `${name}.example.com` },
-    }));
+    // By whatever address, the sidecar goes by the host; by name, at the address that it was given.
+    const calls = ["static", "named"].flatMap((name) => [
+      { url: "http://192.0.2.1/", headers: { host: `${name}.example.com` } },
+      { url: `http://${name}.example.com/` },
+    ]);
     await eventually("the entries", 5_000, async () => {
       return (await inside(...calls)).every(({ status }) => status === 200);
     });
+    const [answer] = await inside({ tcp: "static.example.com:9001", send: "ping\n" });
+    expect(answer?.body?.trim()).toBe("ping");
     await apply(
       istio("Sidecar", "client", {
         workloadSelector: { labels: { app: "client" } },
