@@ -61,10 +61,12 @@ export function serverSocket(tls: ServerTls): Extension {
 export function clientSocket(tls: ClientTls): Extension {
   return extension(TLS, `${CONTEXTS}.UpstreamTlsContext`, {
     commonTlsContext: {
-      tlsParams: {
+      tlsParams: set({
         tlsMinimumProtocolVersion: "TLSv1_2",
         tlsMaximumProtocolVersion: "TLSv1_3",
-      },
+        cipherSuites: tls.cipherSuites,
+        ecdhCurves: tls.curves,
+      }),
       ...(tls.credential === undefined ? {} : credential(tls.credential)),
       ...trust(tls.trust, tls.subjectAltNames, revocation(tls.revoked)),
       ...nonEmpty({ alpnProtocols: tls.alpn }),

@@ -50,6 +50,9 @@ export interface ClientTls {
   /** The certificate must be for the request's host. */
   readonly autoSubjectAltName: boolean;
   readonly subjectAltNames: readonly string[];
+  /** The proxy's own where absent. */
+  readonly cipherSuites?: readonly string[];
+  readonly curves?: readonly string[];
   readonly alpn: readonly string[];
 }
 

@@ -92,10 +92,22 @@ test("names secrets for gateways and for rules of chosen workloads only", () => 
   expect(secured(spec, { proxyType: "router" }).tls).toMatchObject(named);
   expect(secured(spec, { selective: true }).tls).toMatchObject(named);
   expect(secured(spec)).toEqual({ problems: ["tls.credentialName NeedsSelector"] });
+  const authorities = { mode: "SIMPLE" as const, credentialName: "configmap://default/ca" };
+  expect(secured(authorities).tls).toMatchObject({
+    trust: { kind: "named", name: "configmap://default/ca" },
+  });
 });
 
 test("offers h2 where the cluster speaks it", () => {
   expect(secured({ mode: "SIMPLE" }, { http2: true }).tls).toMatchObject({ alpn: ["h2"] });
+});
+
+test("keeps to the mesh's ciphers and curves, but not with its certificates", () => {
+  const tlsDefaults = { cipherSuites: ["ECDHE-RSA-AES128-GCM-SHA256"], curves: ["P-256"] };
+  const mesh = { ...DEFAULT_MESH, tlsDefaults, peerTls: "PERMISSIVE" as const };
+  const { cipherSuites, curves } = tlsDefaults;
+  expect(secured({ mode: "SIMPLE" }, { mesh }).tls).toMatchObject({ cipherSuites, curves });
+  expect(secured({ mode: "ISTIO_MUTUAL" }, { mesh }).tls).not.toHaveProperty("cipherSuites");
 });
 
 test("uses the mesh's certificates only where the mesh has some", () => {

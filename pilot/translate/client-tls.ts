@@ -4,6 +4,7 @@ import type { ClientTLSSettings } from "#crds/types/networking-v1.ts";
 import type { Cluster } from "#pilot/ir/cluster.ts";
 import { tlsServerName } from "#pilot/ir/name.ts";
 import type { ClientTls, CredentialSource, TrustSource } from "#pilot/ir/tls.ts";
+import { credentialResource, trustResource } from "#pilot/model/credential.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Service, ServicePort } from "#pilot/model/object.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
@@ -76,7 +77,8 @@ function writtenTls(
 ): ClientTls | undefined {
   if (spec.mode === undefined || spec.mode === "DISABLE") return undefined;
   const secret = spec.credentialName ?? "";
-  if (secret !== "" && input.proxyType === "sidecar" && !input.selective) {
+  const isSecret = secret !== "" && !secret.startsWith("configmap://");
+  if (isSecret && input.proxyType === "sidecar" && !input.selective) {
     const message = "sidecars use it by a rule with a workloadSelector only: they send plain text";
     warn(report, `${path}.credentialName`, "NeedsSelector", message);
     return undefined;
@@ -99,7 +101,17 @@ function writtenTls(
     autoServerName,
     autoSubjectAltName: verified && (requested || (autoServerName && names.length === 0)),
     subjectAltNames: names.length > 0 ? names : fromEntry,
+    ...meshParameters(input.mesh),
     alpn: http2 ? ["h2"] : [],
+  };
+}
+
+/** `tlsDefaults` of the mesh; they aren't for the mesh's own certificates. */
+function meshParameters({ tlsDefaults }: MeshConfig): Pick<ClientTls, "cipherSuites" | "curves"> {
+  const { cipherSuites = [], curves = [] } = tlsDefaults ?? {};
+  return {
+    ...(cipherSuites.length === 0 ? {} : { cipherSuites }),
+    ...(curves.length === 0 ? {} : { curves }),
   };
 }
 
@@ -109,7 +121,7 @@ function credentialOf(
   report: Reporter,
   path: string,
 ): CredentialSource | undefined {
-  if (secret !== "") return { kind: "named", name: secretName(secret) };
+  if (secret !== "") return { kind: "named", name: credentialResource(secret) };
   const { clientCertificate: certificate = "", privateKey = "" } = spec;
   if (certificate !== "" && privateKey !== "") return { kind: "files", certificate, privateKey };
   const message = "MUTUAL needs clientCertificate and privateKey, or credentialName";
@@ -118,12 +130,7 @@ function credentialOf(
 }
 
 function trustOf(spec: ClientTLSSettings, secret: string): TrustSource {
-  if (secret !== "") return { kind: "named", name: `${secretName(secret)}-cacert` };
+  if (secret !== "") return { kind: "named", name: trustResource(secret) };
   const file = spec.caCertificates ?? "";
   return file === "" || file === "system" ? { kind: "system" } : { kind: "file", path: file };
-}
-
-/** Secrets are asked for by name and searched in the proxy's own namespace. */
-function secretName(credentialName: string): string {
-  return credentialName.includes("://") ? credentialName : `kubernetes://${credentialName}`;
 }
