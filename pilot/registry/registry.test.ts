@@ -189,6 +189,37 @@ describe("the mesh's settings", () => {
   });
 });
 
+describe("a host of several ServiceEntries", () => {
+  const entry = (name: string, time: string, spec: object): KubeObject => ({
+    apiVersion: "networking.istio.io/v1",
+    kind: "ServiceEntry",
+    metadata: { name, namespace: "default", creationTimestamp: `2026-01-0${time}T00:00:00Z` },
+    spec: { hosts: ["a.example.org"], ...spec },
+  });
+  const http = { number: 80, name: "http", protocol: "HTTP" };
+
+  test("is that of the oldest, and of the others what fits; the rest is told", () => {
+    const world = new World();
+    const first = entry("first", "1", { resolution: "STATIC", ports: [http] });
+    const more = [http, { number: 81, name: "more", protocol: "HTTP" }];
+    const second = entry("second", "2", { resolution: "STATIC", ports: more });
+    const clash = { ...http, protocol: "TCP" };
+    world.see(second, entry("clash", "3", { resolution: "STATIC", ports: [clash] }), first);
+    world.see(entry("other", "4", { resolution: "DNS", ports: [http] }));
+    const told = (): string[] =>
+      world.registry.problems().map(({ object, path, reason }) => `${object} ${path} ${reason}`);
+    expect(told()).toEqual([
+      "ServiceEntry/default/clash spec.ports[0] HostTaken",
+      "ServiceEntry/default/other spec.resolution HostTaken",
+    ]);
+    world.lose(first);
+    world.lose(second);
+    expect(told()).toEqual(["ServiceEntry/default/other spec.resolution HostTaken"]);
+    world.lose(entry("other", "4", {}));
+    expect(told()).toEqual([]);
+  });
+});
+
 describe("discovery selectors", () => {
   const namespace = (labels: Record<string, string>): KubeObject => ({
     apiVersion: "v1",

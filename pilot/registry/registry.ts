@@ -14,6 +14,7 @@ import type { ModelObject, Workload } from "#pilot/model/object.ts";
 import type { Problem } from "#pilot/model/problem.ts";
 import { convertConfigObject, isConfigObject } from "./config-object.ts";
 import { convertSecret, convertTrustMap } from "./credential.ts";
+import { HostClaims } from "./host-claims.ts";
 import { KubernetesCluster } from "./kubernetes-cluster.ts";
 import { convertNamespace, convertService } from "./kubernetes.ts";
 import { MadeObjects } from "./made-objects.ts";
@@ -68,6 +69,7 @@ export class Registry {
   readonly #clusters = new Map<string, KubernetesCluster>();
   readonly #selected: SelectedEntries;
   readonly #filter = new NamespaceFilter();
+  readonly #claims = new HostClaims();
   readonly #made = new MadeObjects();
   readonly #workloadEntries = new Map<ObjectKey, Workload>();
   readonly #problems = new Map<ObjectKey, readonly Problem[]>();
@@ -87,7 +89,7 @@ export class Registry {
 
   /** Problems of objects that could not be understood wholly. */
   problems(): readonly Problem[] {
-    return [...this.#problems.values()].flat();
+    return [...[...this.#problems.values()].flat(), ...this.#claims.problems()];
   }
 
   /** What an event means for the model; nothing for kinds that the mesh doesn't read. */
@@ -158,7 +160,9 @@ export class Registry {
       if (config.kind === "ServiceEntry") {
         const problems = problemsOfServiceEntry(config);
         if (problems.length > 0) this.#problems.set(key, problems);
-        made.push(...convertServiceEntry(config, allocatedAddressesOf(event.object["status"])));
+        const services = convertServiceEntry(config, allocatedAddressesOf(event.object["status"]));
+        this.#claims.note(key, services);
+        made.push(...services);
         made.push(...this.#selected.entry(key, config, namespace));
       } else if (config.kind === "WorkloadEntry") {
         const condition = healthConditionOf(event.object["status"]);
@@ -168,8 +172,10 @@ export class Registry {
         made.push(workload);
       }
     }
-    if (kind === "ServiceEntry" && made.length === 0)
+    if (kind === "ServiceEntry" && made.length === 0) {
+      this.#claims.note(key, []);
       this.#selected.entry(key, undefined, namespace);
+    }
     const changes = this.#made.become(key, made);
     return kind === "WorkloadEntry" ? [...changes, ...this.#entered(key, workload)] : changes;
   }
