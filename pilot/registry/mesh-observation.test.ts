@@ -48,6 +48,12 @@ test.each([
   expect(mesh.extensionProviders).toEqual(DEFAULT_MESH.extensionProviders);
 });
 
+test("a JSON format of logs that is none is told", () => {
+  const { problems } = parse('accessLogEncoding: JSON\naccessLogFormat: "%PROTOCOL%"\n');
+  expect(problems.map((one) => one.path)).toEqual(["accessLogFormat"]);
+  expect(parse('accessLogEncoding: JSON\naccessLogFormat: "{}"\n').problems).toEqual([]);
+});
+
 test("settings without an effect are told as such, those of other parts of the mesh are not", () => {
   const { problems } = parse("proxyHttpPort: 15002\nnonsense: 1\ningressClass: istio\n");
   expect(problems).toMatchObject([

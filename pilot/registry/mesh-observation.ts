@@ -22,6 +22,14 @@ export function observationSettings(
   for (const { path, message } of providers?.problems ?? []) {
     note({ path: `extensionProviders${path}`, message });
   }
+  field("accessLogFormat", (raw) => {
+    tellFormat(
+      raw,
+      field("accessLogEncoding", (encoding) => encoding),
+      note,
+    );
+    return raw;
+  });
   const enabled = field("enableTracing", asBoolean);
   const tracing = field("defaultConfig", parseTracing);
   const disabled = field("disableEnvoyListenerLog", asBoolean);
@@ -42,6 +50,25 @@ function parseNormalization(raw: unknown): PathNormalization | undefined {
   if (given === undefined || given === "DEFAULT") return "BASE";
   const known = ["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"] as const;
   return known.find((one) => one === given);
+}
+
+/** A JSON format that is none is Istio's default one. */
+function tellFormat(
+  format: unknown,
+  encoding: unknown,
+  note: (problem: NotedSetting) => void,
+): void {
+  if (encoding !== "JSON" || typeof format !== "string" || format === "") return;
+  try {
+    const value: unknown = JSON.parse(format);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  } catch {
+    // Told below, as any other text that is no object.
+  }
+  note({
+    path: "accessLogFormat",
+    message: "is no JSON object: Istio's default fields are logged",
+  });
 }
 
 /** Of the defaults of proxies: the rest is read by the injector. */

@@ -31,6 +31,7 @@ export function observationOf(
     side,
     collectors: scope.collectors ?? [],
     tracedAs: scope.tracedAs ?? "",
+    namespace: scope.namespace,
     isGateway: scope.proxyType === "router",
   };
   const telemetries = telemetriesOf(context, scope.telemetry);

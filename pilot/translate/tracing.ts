@@ -41,7 +41,7 @@ export function tracingOf(
       provider: providerOf(provider, viewpoint),
       samplingPercent: spec.randomSamplingPercentage ?? samplingPercent,
       ...(length === undefined || length === 0 ? {} : { maxTagLength: length }),
-      tags: tagsOf(spec),
+      tags: tagsOf(spec, viewpoint),
       samplesById: spec.useRequestIdForTraceSampling !== false,
       childSpans: viewpoint.isGateway || provider.kind === "skywalking",
     },
@@ -151,19 +151,20 @@ function providerOf(provider: TraceProvider, { tracedAs }: Viewpoint): IrProvide
 }
 
 /**
- * Istio's own tags come from the proxy's environment, so that workloads of a namespace stay one class.
+ * Istio's own tags of a workload come from the proxy's environment, so that the workloads of a
+ * namespace stay one class.
  */
 const ISTIO_TAGS: readonly (readonly [string, string, string])[] = [
   ["istio.canonical_revision", "CANONICAL_REVISION", "latest"],
   ["istio.canonical_service", "CANONICAL_SERVICE", "unknown"],
   ["istio.cluster_id", "ISTIO_META_CLUSTER_ID", "unknown"],
   ["istio.mesh_id", "ISTIO_META_MESH_ID", "unknown"],
-  ["istio.namespace", "POD_NAMESPACE", "default"],
 ];
 
-function tagsOf(spec: Merged["spec"]): TracingTag[] {
+function tagsOf(spec: Merged["spec"], { namespace }: Viewpoint): TracingTag[] {
   const tags: TracingTag[] = [];
   if (spec.enableIstioTags !== false) {
+    tags.push({ name: "istio.namespace", source: { kind: "literal", value: namespace } });
     for (const [name, variable, fallback] of ISTIO_TAGS) {
       tags.push({ name, source: { kind: "environment", name: variable, fallback } });
     }

@@ -9,5 +9,6 @@ export interface Viewpoint {
   /** Providers whose services can be called. */
   readonly collectors: readonly string[];
   readonly tracedAs: string;
+  readonly namespace: string;
   readonly isGateway: boolean;
 }
