@@ -72,7 +72,7 @@ function validateConditions(conditions: readonly MatchCondition[], path: string)
     return [problem.tooMany(path, conditions.length, MAX_CONDITIONS)];
   }
   const names = conditions.map(({ name }) => name);
-  return conditions.flatMap(({ name = "", expression = "" }, index) => {
+  return conditions.flatMap(({ name, expression }, index) => {
     const at = `${path}[${index}]`;
     const problems: FieldProblem[] = [];
     if (name === "") problems.push(problem.required(`${at}.name`));
