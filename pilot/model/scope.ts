@@ -122,7 +122,7 @@ export function scopesOf(
     cluster: clusterOf(context, proxy),
     ...(isToldAllocated(context, proxy) ? { isToldAllocated: true as const } : {}),
     ...(passesBetweenNetworks(context, proxy) ? { passesBetweenNetworks: true as const } : {}),
-    locality: readsPlace(context, "locality") ? proxy.locality : NO_LOCALITY,
+    locality: readsPlace(context, "locality") ? localityOf(context, proxy) : NO_LOCALITY,
     node: readsPlace(context, "node") ? nodeOf(context, proxy) : "",
     ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
     ...observation(context, proxy, "outbound", sidecar),
@@ -231,6 +231,13 @@ function readsPlace(context: PushContext, kind: PlaceKind): boolean {
   return (
     context.indexes.readersOfPlace.lists.has(kind) || placesReadByMesh(context.mesh).includes(kind)
   );
+}
+
+/** A proxy without an agent doesn't know its place: its pod's node, or its WorkloadEntry, does. */
+function localityOf(context: PushContext, proxy: Proxy): Locality {
+  const { region, zone } = proxy.locality;
+  if (region !== "" || zone !== "") return proxy.locality;
+  return workloadOf(context, proxy)?.locality ?? NO_LOCALITY;
 }
 
 /** What the proxy says itself, else what is known of its workload. */
