@@ -31,7 +31,7 @@ function secured(
   input: Partial<TlsInput> = {},
 ): ReturnType<typeof transportSecurity> & { problems: string[] } {
   const report = reporter("DestinationRule/default/api" as ObjectKey);
-  const made = transportSecurity(spec, { ...INPUT, ...input }, report, "tls");
+  const made = transportSecurity(spec, { ...INPUT, ...input }, { report, path: "p" });
   return { ...made, problems: report.problems.map((one) => `${one.path} ${one.reason}`) };
 }
 
@@ -80,7 +80,7 @@ test("takes certificates from files, with those that are revoked", () => {
 test("never sends plain text for a certificate that is missing", () => {
   const made = secured({ mode: "MUTUAL" });
   expect(made.tls).toMatchObject({ trust: { kind: "system" } });
-  expect(made.problems).toEqual(["tls NoClientCertificate"]);
+  expect(made.problems).toEqual(["p.tls NoClientCertificate"]);
 });
 
 test("names secrets for gateways and for rules of chosen workloads only", () => {
@@ -91,7 +91,7 @@ test("names secrets for gateways and for rules of chosen workloads only", () => 
   };
   expect(secured(spec, { proxyType: "router" }).tls).toMatchObject(named);
   expect(secured(spec, { selective: true }).tls).toMatchObject(named);
-  expect(secured(spec)).toEqual({ problems: ["tls.credentialName NeedsSelector"] });
+  expect(secured(spec)).toEqual({ problems: ["p.tls.credentialName NeedsSelector"] });
   const authorities = { mode: "SIMPLE" as const, credentialName: "configmap://default/ca" };
   expect(secured(authorities).tls).toMatchObject({
     trust: { kind: "named", name: "configmap://default/ca" },
@@ -113,7 +113,7 @@ test("keeps to the mesh's ciphers and curves, but not with its certificates", ()
 test("uses the mesh's certificates only where the mesh has some", () => {
   const spec: ClientTLSSettings = { mode: "ISTIO_MUTUAL" };
   const mesh = { ...DEFAULT_MESH, peerTls: "DISABLE" as const };
-  expect(secured(spec, { mesh })).toEqual({ problems: ["tls.mode MeshTlsDisabled"] });
+  expect(secured(spec, { mesh })).toEqual({ problems: ["p.tls.mode MeshTlsDisabled"] });
   expect(secured(spec, { subset: "v1" }).tls).toMatchObject({
     credential: { kind: "workload" },
     serverName: "outbound_.443_.v1_.api.example.org",
@@ -131,7 +131,7 @@ describe("without a rule, mutual TLS", () => {
     const service = { ...INPUT.service, resolution, external };
     const report = reporter("Service/default/api" as ObjectKey);
     return Object.keys(
-      transportSecurity(undefined, { ...INPUT, mesh, service, ...more }, report, ""),
+      transportSecurity(undefined, { ...INPUT, mesh, service, ...more }, { report, path: "" }),
     );
   };
 

@@ -26,13 +26,14 @@ export interface TlsInput {
   readonly http2: boolean;
 }
 
-/** Of a destination's cluster; `path` is that of the policy's `tls`. */
+/** Of a destination's cluster; the place is that of the policy. */
 export function transportSecurity(
   spec: ClientTLSSettings | undefined,
   input: TlsInput,
-  report: Reporter,
-  path: string,
+  place: { readonly report: Reporter; readonly path: string },
 ): Pick<Cluster, "tls" | "meshTls"> {
+  const { report } = place;
+  const path = `${place.path}.tls`;
   const { service, mesh } = input;
   if (spec !== undefined && spec.mode !== "ISTIO_MUTUAL") {
     const tls = writtenTls(spec, input, report, path);

@@ -10,8 +10,8 @@ import type { ClientTls } from "#pilot/ir/tls.ts";
 import { cached } from "#pilot/model/cached.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
-import type { Hostname } from "#pilot/model/name.ts";
-import type { EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
+import type { Hostname, ObjectKey } from "#pilot/model/name.ts";
+import type { DestinationRule, EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
 import { isTls, listenerKind } from "#pilot/model/protocol.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
@@ -20,7 +20,7 @@ import { visibleServices } from "#pilot/model/visible.ts";
 import { passthroughClusters } from "./auto-passthrough.ts";
 import { anyName, blackHole, dnsOnRequest, passthrough } from "./catch-all-clusters.ts";
 import { type TlsInput, transportSecurity } from "./client-tls.ts";
-import { policyFor, ruleFor, selectorOf } from "./destination-rule.ts";
+import { type PolicyField, policyFor, ruleFor, selectorOf, writtenAt } from "./destination-rule.ts";
 import { buildAssignment, endpointSetsOf, placeFor, singleEndpoint } from "./endpoints.ts";
 import { balancingOf, localitySetting } from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
@@ -34,7 +34,7 @@ import {
   warn,
 } from "./result.ts";
 import { outboundPolicy } from "./outbound-routes.ts";
-import { applyPolicy } from "./traffic-policy.ts";
+import { type PolicyPlace, applyPolicy } from "./traffic-policy.ts";
 
 /** The clusters that every proxy has, whatever services there are. */
 export function translateFixedClusters(
@@ -167,14 +167,9 @@ function buildCluster(
 ): Translated<Cluster> {
   const { rule, subset, mesh, proxyType } = input;
   const policy = policyFor(rule, port.number, mesh, subset);
-  const author = subset?.rule ?? rule?.policy?.rule;
-  const report = reporter(author?.key ?? service.source);
-  const path =
-    subset?.subset.trafficPolicy === undefined
-      ? "spec.trafficPolicy"
-      : `${subset.path}.trafficPolicy`;
+  const { reportOf, placeOf, problems } = reportsOn(service, port, input);
   const user = { protocol: port.protocol, proxyType, direction: "outbound" } as const;
-  const fields = applyPolicy(policy, user, mesh, { report, path });
+  const fields = applyPolicy(policy, user, mesh, placeOf);
   const name = outboundCluster(service.host, port.number, subset?.subset.name);
   const tlsInput: TlsInput = {
     service,
@@ -186,16 +181,15 @@ function buildCluster(
       fields.loadBalancing.kind === "provided" ||
       (service.resolution === "original" && proxyType === "sidecar"),
     allSpeakMeshTls: allSpeakMeshTls(port, input),
-    selective: author !== undefined && selectorOf(author) !== undefined,
+    selective: isSelective(writtenAt(rule, port.number, subset, "tls")?.rule),
     http2: fields.http?.version === "http2",
   };
-  const security = transportSecurity(policy.tls, tlsInput, report, `${path}.tls`);
+  const security = transportSecurity(policy.tls, tlsInput, placeOf("tls"));
   const { tls } = security;
-  const entry = reporter(service.source);
   const discovery =
     fields.loadBalancing.kind === "provided"
       ? { kind: "original" as const }
-      : discoveryOf(name, service, port, { ...input, tls, report: entry });
+      : discoveryOf(name, service, port, { ...input, tls, report: reportOf(service.source) });
   const provided = discovery.kind === "original" || discovery.kind === "dns-on-request";
   const localities = provided ? undefined : balancingOf(localitySetting(policy, service, mesh));
   return {
@@ -219,8 +213,40 @@ function buildCluster(
         ...(subset === undefined ? [] : [originOf(subset.rule.key, subset.path)]),
       ],
     },
-    problems: [...report.problems, ...entry.problems],
+    problems: problems(),
   };
+}
+
+/** Whoever says something about a cluster hears what is wrong with it, where it is written. */
+function reportsOn(
+  service: Service,
+  port: ServicePort,
+  { rule, subset }: ClusterInput,
+): {
+  readonly reportOf: (object: ObjectKey) => Reporter;
+  readonly placeOf: (field: PolicyField) => PolicyPlace;
+  readonly problems: () => IrProblem[];
+} {
+  const reports = new Map<ObjectKey, Reporter>();
+  const reportOf = (object: ObjectKey): Reporter => {
+    const report = reports.get(object) ?? reporter(object);
+    reports.set(object, report);
+    return report;
+  };
+  return {
+    reportOf,
+    placeOf: (field) => {
+      const at = writtenAt(rule, port.number, subset, field);
+      const report = reportOf(at?.rule.key ?? service.source);
+      return { report, path: at?.path ?? "spec.trafficPolicy" };
+    },
+    problems: () => [...reports.values()].flatMap((report) => report.problems),
+  };
+}
+
+/** For chosen workloads only. */
+function isSelective(rule: DestinationRule | undefined): boolean {
+  return rule !== undefined && selectorOf(rule) !== undefined;
 }
 
 /** Those behind the port and in the subset; none at all don't. */

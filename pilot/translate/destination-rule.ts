@@ -160,6 +160,38 @@ export function policyFor(
   return subset === undefined ? base : overlay(base, subset.subset.trafficPolicy, port);
 }
 
+/** Fields that a port can say for itself. */
+export type PolicyField = "connectionPool" | "loadBalancer" | "outlierDetection" | "tls";
+
+/** Which rule says what counts for a field, and where: a port, a subset or all; else undefined. */
+export function writtenAt(
+  rule: MergedRule | undefined,
+  port: number,
+  subset: RuleSubset | undefined,
+  field: PolicyField,
+): { readonly rule: DestinationRule; readonly path: string } | undefined {
+  const levels = [
+    subset && {
+      rule: subset.rule,
+      policy: subset.subset.trafficPolicy,
+      path: `${subset.path}.trafficPolicy`,
+    },
+    rule?.policy && {
+      rule: rule.policy.rule,
+      policy: rule.policy.value,
+      path: "spec.trafficPolicy",
+    },
+  ];
+  for (const level of levels) {
+    if (level?.policy === undefined) continue;
+    const ports = level.policy.portLevelSettings ?? [];
+    const at = ports.findIndex((one) => one.port?.number === port);
+    if (at >= 0) return { rule: level.rule, path: `${level.path}.portLevelSettings[${at}]` };
+    if (level.policy[field] !== undefined) return { rule: level.rule, path: level.path };
+  }
+  return undefined;
+}
+
 /**
  * Fields of the upper level replace whole fields; those of a port replace all that a port can say,
  * also by nothing, and hide what else the level says.

@@ -66,7 +66,7 @@ function inboundClusterOf(context: PushContext, scope: WorkloadScope, port: Inbo
     pool === undefined ? {} : { connectionPool: pool },
     { protocol: port.protocol, proxyType: scope.proxyType, direction: "inbound" },
     mesh,
-    { report: reporter(originless), path: "" },
+    () => ({ report: reporter(originless), path: "" }),
   );
   const { panicThresholdPercent: _panic, ...rest } = fields;
   const { target } = port;

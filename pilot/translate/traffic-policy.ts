@@ -9,6 +9,7 @@ import type {
 import type { Cluster, LoadBalancing, OutlierDetection, Warmup } from "#pilot/ir/cluster.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import { type PoolFields, type PoolUser, connectionPool } from "./connection-pool.ts";
+import type { PolicyField } from "./destination-rule.ts";
 import { durationMs, numberField } from "./fields.ts";
 import { type Reporter, error } from "./result.ts";
 
@@ -22,19 +23,21 @@ export interface PolicyPlace {
   readonly path: string;
 }
 
-/** A policy's fields over the mesh's defaults. */
+/** A policy's fields over the mesh's defaults; each may be written elsewhere. */
 export function applyPolicy(
   policy: TrafficPolicy,
   user: PoolUser,
   mesh: MeshConfig,
-  place: PolicyPlace,
+  placeOf: (field: PolicyField) => PolicyPlace,
 ): PolicyFields {
   const outliers = policy.outlierDetection;
   return {
-    loadBalancing: loadBalancingOf(policy.loadBalancer, place),
-    ...connectionPool(policy, user, mesh, place),
+    loadBalancing: loadBalancingOf(policy.loadBalancer, placeOf("loadBalancer")),
+    ...connectionPool(policy, user, mesh, placeOf("connectionPool")),
     panicThresholdPercent: outliers?.minHealthPercent ?? 0,
-    ...(outliers === undefined ? {} : { outlierDetection: outlierOf(outliers, place) }),
+    ...(outliers === undefined
+      ? {}
+      : { outlierDetection: outlierOf(outliers, placeOf("outlierDetection")) }),
     ...(policy.proxyProtocol === undefined
       ? {}
       : { proxyProtocol: policy.proxyProtocol.version ?? "V1" }),
