@@ -67,6 +67,10 @@ describe("accepted without a word is", () => {
       "VirtualService",
       "{ hosts: [web], gateways: [edge], http: [{ route: [{ destination: { host: web, subset: v1 } }] }] }",
     ],
+    [
+      "VirtualService",
+      "{ hosts: [web.example.org], gateways: [edge], http: [{ timeout: 1s, route: [{ destination: { host: web } }] }] }",
+    ],
     ["VirtualService", "{ hosts: [db], tcp: [{ route: [{ destination: { host: db } }] }] }"],
     ["DestinationRule", "{ host: db, trafficPolicy: { loadBalancer: { simple: RANDOM } } }"],
     ["ServiceEntry", "{ hosts: [a.example.org], ports: [{ number: 80, name: http }] }"],
