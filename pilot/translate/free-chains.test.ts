@@ -50,6 +50,13 @@ describe("chains of a listener", () => {
     ]);
   });
 
+  test("are matched by whole labels, each name once", () => {
+    expect(left(chain("a", { serverNames: ["*x.example.org", "b", "*.c", "b"] }))).toEqual([
+      ["a", ["b", "*.c"]],
+      ["VirtualService/default/a", "InvalidServerName"],
+    ]);
+  });
+
   test("that take all connections are one", () => {
     expect(left(chain("a", {}), chain("b", {}))).toEqual([
       ["a", undefined],

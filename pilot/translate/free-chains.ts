@@ -10,7 +10,11 @@ import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 export function freeChains(chains: readonly FilterChain[], problems: IrProblem[]): FilterChain[] {
   const taken = new Map<string, FilterChain>();
   return chains.flatMap((chain) => {
-    const { serverNames = [""] } = chain.match;
+    const written = [...new Set(chain.match.serverNames ?? [""])];
+    const serverNames = written.filter((name) => isServerName(name));
+    for (const name of written) {
+      if (!isServerName(name)) problems.push(partial(chain, name));
+    }
     const owners = new Map(
       serverNames.map((name) => [name, ownerOf(taken, keysOf(chain, name))] as const),
     );
@@ -20,9 +24,20 @@ export function freeChains(chains: readonly FilterChain[], problems: IrProblem[]
     }
     if (free.length === 0) return [];
     for (const name of free) for (const key of keysOf(chain, name)) taken.set(key, chain);
-    if (free.length === serverNames.length) return [chain];
+    if (free.length === (chain.match.serverNames ?? [""]).length) return [chain];
     return [{ ...chain, match: { ...chain.match, serverNames: free } }];
   });
+}
+
+/** Proxies know whole labels as wildcards only. */
+function isServerName(name: string): boolean {
+  return !name.includes("*") || (name.startsWith("*.") && !name.includes("*", 1));
+}
+
+function partial(chain: FilterChain, name: string): IrProblem {
+  const { object = "", path = "" } = chain.origins[0] ?? {};
+  const message = `${name} can't be matched as a server name: a wildcard is *. before a name`;
+  return { object, path, severity: "error", reason: "InvalidServerName", message };
 }
 
 function ownerOf(
