@@ -15,6 +15,7 @@ const MAX_CONNECTIONS = 512;
 /** Questions of one connection that wait for their answer. */
 const MAX_PIPELINED = 64;
 const IDLE_MS = 10_000;
+const MAX_ATTEMPTS = 16;
 const RECEIVE_BUFFER_BYTES = 4 << 20;
 
 /**
@@ -26,17 +27,29 @@ export async function serveDns(
   respond: Responder,
   signal: AbortSignal,
 ): Promise<{ port: number }> {
-  const { port } = await serveUdp(listen, respond, signal).catch((cause: Error) => {
-    throw new Error(`DNS can't listen on ${listen.address}:${listen.port}/udp: ${cause.message}`, {
-      cause,
+  for (let attempt = 1; ; attempt++) {
+    // A port that is free for UDP may be somebody's for TCP: another is taken where any will do.
+    const given = new AbortController();
+    const both = AbortSignal.any([signal, given.signal]);
+    const { port } = await serveUdp(listen, respond, both).catch((cause: Error) => {
+      const at = `${listen.address}:${listen.port}/udp`;
+      throw new Error(`DNS can't listen on ${at}: ${cause.message}`, { cause });
     });
-  });
-  await serveTcp({ ...listen, port }, respond, signal).catch((cause: Error) => {
-    throw new Error(`DNS can't listen on ${listen.address}:${port}/tcp: ${cause.message}`, {
-      cause,
-    });
-  });
-  return { port };
+    try {
+      await serveTcp({ ...listen, port }, respond, both);
+      return { port };
+    } catch (cause) {
+      given.abort();
+      if (listen.port === 0 && attempt < MAX_ATTEMPTS && isTaken(cause)) continue;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      const at = `${listen.address}:${port}/tcp`;
+      throw new Error(`DNS can't listen on ${at}: ${message}`, { cause });
+    }
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "EADDRINUSE";
 }
 
 async function serveUdp(
