@@ -2,6 +2,8 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import type { InjectCommandOptions } from "./commands/inject.ts";
+import type { ManifestCommandOptions } from "./commands/manifest.ts";
+import type { MeshCommandOptions } from "./commands/mesh.ts";
 import type { PilotOptions } from "./commands/pilot.ts";
 import type { ClusterOptions } from "./state.ts";
 import { completePath } from "./setup/tools.ts";
@@ -88,7 +90,51 @@ function buildProgram(finish: (code: number) => void): Command {
       await runPilot(options);
     });
   addInject(program, finish);
+  addManifest(program);
+  addMesh(program);
   return program;
+}
+
+function addManifest(program: Command): void {
+  const list = (value: string, before: string[]): string[] => [...before, value];
+  program
+    .command("manifest")
+    .description("print YAML that installs the mesh on a Kubernetes cluster, in istio-system")
+    .option("-r, --revision <revision>", "name of this installation among several", "default")
+    .option("--image <image>", "image of the control plane", "lateen.dev/lateen:0.1.0")
+    .option("--proxy-image <image>", "image of sidecars and gateways", "lateen.dev/proxy:0.1.0")
+    .addOption(
+      new Option("--image-pull-policy <policy>", "of both images")
+        .choices(["Always", "IfNotPresent", "Never"])
+        .default("IfNotPresent"),
+    )
+    .option("--image-pull-secret <name>", "of both images; repeatable", list, [])
+    .option("--cluster-name <name>", "the cluster's name in the mesh", "Kubernetes")
+    .option("--cluster-domain <domain>", "domain of the cluster's DNS", "cluster.local")
+    .option("--network <name>", "network of the cluster's pods", "")
+    .option("--mesh-config-file <file>", "MeshConfig in YAML")
+    .option("--replicas <n>", "of the control plane, at least", positiveInteger, 1)
+    .option("--gateway-replicas <n>", "of the ingress gateway, at least", positiveInteger, 1)
+    .option("--no-gateway", "without the ingress gateway")
+    .action(async (options: ManifestCommandOptions) => {
+      const { printManifest } = await import("./commands/manifest.ts");
+      await printManifest(options, (text) => process.stdout.write(text));
+    });
+}
+
+function addMesh(program: Command): void {
+  program
+    .command("mesh")
+    .description("run the mesh's control plane in a pod, as `lateen manifest` installs it")
+    .option("--kubeconfig <file>", "instead of the pod's own account", "in-cluster")
+    .option("-r, --revision <revision>", "name of this installation", "default")
+    .option("--cluster-domain <domain>", "domain of the cluster's DNS", "cluster.local")
+    .option("--address <address>", "where it listens", "0.0.0.0")
+    .option("--any-port", "on any free ports, not those of the Service", false)
+    .action(async (options: MeshCommandOptions) => {
+      const { runMeshCommand } = await import("./commands/mesh.ts");
+      await runMeshCommand(options);
+    });
 }
 
 function addInject(program: Command, finish: (code: number) => void): void {

@@ -17,7 +17,7 @@ const LEAF_DAYS = 365;
 const RENEW_DAYS = 30;
 
 /** Who a certificate is for. */
-interface Subject {
+export interface Subject {
   /** File name without ending. */
   file: string;
   commonName: string;
@@ -121,6 +121,12 @@ export async function ensurePki(options: PkiOptions): Promise<ClusterPki> {
     kubeletClient,
     kubeletServing,
   };
+}
+
+/** One certificate alone, by the authority in `dir`, which is made where there is none. */
+export async function ensureServing(dir: string, subject: Subject): Promise<PkiFiles> {
+  x509.cryptoProvider.set(webcrypto);
+  return ensureLeaf(dir, await ensureAuthority(dir), subject);
 }
 
 type PkiNode = PkiOptions["nodes"][number];

@@ -176,7 +176,7 @@ export async function writeAtomically(file: string, content: string, mode = 0o60
 
 /** Whether an error says that a file or folder isn't there. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return typeof error === "object" && error !== null && "code" in error && error.code === "ENOENT";
 }
 
 /** A mistake that the user can mend; printed as one line, without a stack. */

@@ -33,6 +33,8 @@ export interface IngressControllerOptions {
   client: KubeClient;
   signal: AbortSignal;
   log?: Log;
+  /** False where somebody else installs the gateway; then only statuses are written. */
+  deployGateway?: boolean;
 }
 
 /** Queue key of the gateway itself; Ingresses have `namespace/name`. */
@@ -40,7 +42,7 @@ const GATEWAY = "gateway";
 
 /** Works until the signal aborts. */
 export async function runIngressController(options: IngressControllerOptions): Promise<void> {
-  const { client, signal } = options;
+  const { client, signal, deployGateway = true } = options;
   const queue = new WorkQueue();
   const inGateway: InformerOptions<AnyObject> = {
     namespace: GATEWAY_NAMESPACE,
@@ -56,14 +58,20 @@ export async function runIngressController(options: IngressControllerOptions): P
   const ingresses = createInformer(client, INGRESSES);
   const gateway: Informer<AnyObject>[] = [
     services,
-    createInformer(client, DEPLOYMENTS, inGateway),
-    createInformer(client, SERVICE_ACCOUNTS, inGateway),
+    ...(deployGateway
+      ? [
+          createInformer(client, DEPLOYMENTS, inGateway),
+          createInformer(client, SERVICE_ACCOUNTS, inGateway),
+        ]
+      : []),
     classes,
   ];
   const addAll = (): void => {
     for (const { metadata } of ingresses.lister.list()) queue.add(keyOf(metadata));
   };
-  for (const informer of gateway) informer.onChange(() => queue.add(GATEWAY));
+  for (const informer of deployGateway ? gateway : []) {
+    informer.onChange(() => queue.add(GATEWAY));
+  }
   services.onChange(addAll);
   classes.onChange(addAll);
   settings.onChange(addAll);
@@ -75,7 +83,7 @@ export async function runIngressController(options: IngressControllerOptions): P
     await Promise.race([Promise.all(informers.map(({ synced }) => synced)), aborted(signal)]);
     if (signal.aborted) return;
     // In case that nothing of it exists yet, so that no change has been seen.
-    queue.add(GATEWAY);
+    if (deployGateway) queue.add(GATEWAY);
     const get = reader(gateway);
     await runReconciler({
       name: "ingress",
