@@ -9,9 +9,15 @@ export interface Origin {
 
 /** Origins without doubles, in a stable order. */
 export function mergeOrigins(...lists: readonly (readonly Origin[])[]): Origin[] {
-  const byText = new Map<string, Origin>();
-  for (const origin of lists.flat()) byText.set(`${origin.object} ${origin.path}`, origin);
-  return [...byText]
-    .toSorted(([left], [right]) => (left < right ? -1 : 1))
-    .map(([, origin]) => origin);
+  const sorted = lists.flat().toSorted(compareOrigins);
+  return sorted.filter((origin, at) => {
+    const before = sorted[at - 1];
+    return before === undefined || compareOrigins(before, origin) !== 0;
+  });
+}
+
+function compareOrigins(left: Origin, right: Origin): number {
+  if (left.object !== right.object) return left.object < right.object ? -1 : 1;
+  if (left.path === right.path) return 0;
+  return left.path < right.path ? -1 : 1;
 }

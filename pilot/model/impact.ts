@@ -9,15 +9,18 @@ import type {
   VirtualService,
 } from "./object.ts";
 import { lookup } from "./object-index.ts";
+import { covers, isWildcard } from "./host.ts";
 import { type PlaceKind, placesReadBy } from "./place.ts";
 import { usesCredential } from "./credential-use.ts";
 import {
   type PushContext,
   gatewaysOf,
   hasConnectionRules,
+  hostsOf,
   labelNamesOf,
   objectOf,
 } from "./push-context.ts";
+import { listenerKind } from "./protocol.ts";
 import type { ProxyScope } from "./scope.ts";
 import { isCollector } from "./telemetries.ts";
 import { visibleServices } from "./visible.ts";
@@ -171,7 +174,7 @@ function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): 
     case "VirtualService":
       return listsOfRule(object, scope, context);
     case "DestinationRule":
-      return isRuleVisible(object, context.mesh, scope.namespace) ? EVERYTHING : NOTHING;
+      return listsOfDestinationRule(object, scope, context);
     case "Gateway":
       return scope.kind === "workload" && scope.gateways.includes(object.key)
         ? ["listeners", "routes", "secrets"]
@@ -208,6 +211,31 @@ function listsOfEndpoints(
   if (service === undefined) return NOTHING;
   if (service.headless) return EVERYTHING;
   return service.resolution === "discovery" ? ["endpoints"] : ["clusters", "endpoints"];
+}
+
+/** Sidecars' own traffic is about their own services; connections read rules of their routes. */
+function listsOfDestinationRule(
+  rule: DestinationRule,
+  scope: ProxyScope,
+  context: PushContext,
+): readonly IrList[] {
+  if (!isRuleVisible(rule, context.mesh, scope.namespace)) return NOTHING;
+  if (scope.proxyType === "router") return EVERYTHING;
+  const hosts = hostsOf(rule, context.mesh.clusterDomain);
+  if (scope.kind === "workload") {
+    const isOwn = scope.targets.some((target) => hosts.some((host) => covers(host, target.host)));
+    return isOwn ? EVERYTHING : NOTHING;
+  }
+  const { servicesByHost, virtualServicesByDestination } = context.indexes;
+  const hasConnections = hosts.some(
+    (host) =>
+      isWildcard(host) ||
+      lookup(virtualServicesByDestination, host).some((one) => hasConnectionRules(one)) ||
+      lookup(servicesByHost, host).some((service) =>
+        service.ports.some((port) => listenerKind(port.protocol) !== "http"),
+      ),
+  );
+  return hasConnections ? EVERYTHING : EVERYTHING.filter((list) => list !== "listeners");
 }
 
 function listsOfRule(

@@ -128,6 +128,13 @@ function isForMesh(rule: VirtualService): boolean {
   return names.length === 0 || names.includes("mesh");
 }
 
+/** All services by host, in the order of hosts; the same for all who see them. */
+const sortedLists = cached((services: ObjectIndex<Service>): readonly (readonly Service[])[] =>
+  [...services.lists.entries()]
+    .toSorted(([left], [right]) => compareText(left, right))
+    .map(([, candidates]) => candidates),
+);
+
 class Seen implements VisibleServices, ServicesByHost {
   readonly #services: ObjectIndex<Service>;
   readonly #reader: Reader;
@@ -145,9 +152,9 @@ class Seen implements VisibleServices, ServicesByHost {
   }
 
   get list(): readonly Service[] {
-    this.#list ??= [...this.#services.lists.values()]
-      .flatMap((candidates) => this.#choose(candidates) ?? [])
-      .toSorted((left, right) => compareText(left.host, right.host));
+    this.#list ??= sortedLists(this.#services).flatMap(
+      (candidates) => this.#choose(candidates) ?? [],
+    );
     return this.#list;
   }
 

@@ -10,7 +10,8 @@ import type { Extent } from "#pilot/model/extent.ts";
 import type { MeshConfig, OutboundPolicy } from "#pilot/model/mesh-config.ts";
 import { indexedHost } from "#pilot/model/name.ts";
 import { compareText } from "#pilot/model/object.ts";
-import type { PushContext } from "#pilot/model/push-context.ts";
+import { coveringKeys, lookup } from "#pilot/model/object-index.ts";
+import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { sidecarOf } from "#pilot/model/visible.ts";
 import { byKey, noteProblems } from "./keyed-list.ts";
@@ -36,6 +37,8 @@ export class OutboundRoutes {
   readonly #opened = new Map<string, readonly number[]>();
   /** How many hosts have a port opened. */
   readonly #openers = new Map<number, number>();
+  /** Services by their ports, whether these have a shared configuration or not. */
+  readonly #services = new Map<number, Set<string>>();
   readonly #tables = new Map<number, RouteTable>();
   readonly #shared = new Map<number, RouteConfiguration>();
   #rest: VirtualHost | undefined;
@@ -58,8 +61,9 @@ export class OutboundRoutes {
     const everyone = (): Set<string> => new Set([...this.#byHost.keys(), ...hostsIn(context)]);
     let hosts: ReadonlySet<string> = extent === "all" ? everyone() : extent;
     const moved = this.#notePorts(context, scope, hosts);
-    // A rule's host may have waited for the port, or have had problems there, wherever it is.
-    if (moved && extent !== "all") hosts = everyone();
+    // Hosts that only rules declare may have waited for the port, or have had problems there.
+    if (moved.has(80)) hosts = everyone();
+    else if (moved.size > 0) hosts = new Set([...hosts, ...this.#besides(moved, context)]);
     const changes = emptyRouteChanges();
     const drafts = new Map<number, Map<string, PortHost | undefined>>();
     const draft = (port: number, host: string, made: PortHost | undefined): void => {
@@ -72,6 +76,7 @@ export class OutboundRoutes {
       noteProblems(this.#problems, host, after.problems);
       if (isEmpty(after)) this.#byHost.delete(host);
       else this.#byHost.set(host, after);
+      this.#noteServices(host, before, after);
       for (const { port } of before?.shared ?? []) draft(port, host, undefined);
       for (const made of after.shared) draft(made.port, host, made);
       noteOwn(changes, before?.own ?? [], after.own);
@@ -85,8 +90,8 @@ export class OutboundRoutes {
     return changes;
   }
 
-  /** Keeps count of who opens which port; true if other ports are open now than before. */
-  #notePorts(context: PushContext, scope: OutboundScope, hosts: Iterable<string>): boolean {
+  /** Keeps count of who opens which port; the ports that are open now or were before, not both. */
+  #notePorts(context: PushContext, scope: OutboundScope, hosts: Iterable<string>): Set<number> {
     const before = new Set(this.#openers.keys());
     for (const host of hosts) {
       const opened = portsOpenedBy(context, scope, indexedHost(host));
@@ -95,8 +100,32 @@ export class OutboundRoutes {
       if (opened.length === 0) this.#opened.delete(host);
       else this.#opened.set(host, opened);
     }
-    const ports = [...this.#openers.keys()];
-    return ports.length !== before.size || ports.some((port) => !before.has(port));
+    return before.symmetricDifference(new Set(this.#openers.keys()));
+  }
+
+  /** Services on these ports, and hosts that share a rule with one of them. */
+  *#besides(ports: Iterable<number>, { indexes, mesh }: PushContext): Generator<string> {
+    for (const port of ports) {
+      for (const host of this.#services.get(port) ?? []) {
+        yield host;
+        for (const name of coveringKeys(indexes.virtualServicesByHost, indexedHost(host))) {
+          for (const rule of lookup(indexes.virtualServicesByHost, name)) {
+            yield* hostsOf(rule, mesh.clusterDomain);
+          }
+        }
+      }
+    }
+  }
+
+  #noteServices(host: string, before: HostRoutes | undefined, after: HostRoutes): void {
+    for (const { port, ruleOnly } of before?.shared ?? []) {
+      if (!ruleOnly) this.#services.get(port)?.delete(host);
+    }
+    for (const { port, ruleOnly } of after.shared) {
+      if (ruleOnly) continue;
+      const there = this.#services.get(port) ?? new Set<string>();
+      this.#services.set(port, there.add(host));
+    }
   }
 
   #count(port: number, by: number): void {
