@@ -178,7 +178,12 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   const debug =
     options.http === undefined
       ? undefined
-      : await startDebugServer(parseAddress(options.http), sources);
+      : await startDebugServer(parseAddress(options.http), sources).catch(
+          async (error: unknown) => {
+            await server.close();
+            throw error;
+          },
+        );
   if (options.webhook !== undefined && options.serving !== undefined && client !== undefined) {
     const { serving, webhook, webhookAt: at } = options;
     const context = (): PushContext => pusher.context;

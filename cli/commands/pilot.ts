@@ -25,7 +25,26 @@ export async function runPilot(options: PilotOptions): Promise<void> {
   try {
     await servePilot(options, abort.signal);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`pilot: ${message}`, { cause: error });
+    throw new UsageError(`pilot: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** What the system says of ports, folders and files, in words that name what to do. */
+function reasonOf(error: unknown): string {
+  const { code, address, port, path, message } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
+  switch (code) {
+    case "EADDRINUSE":
+      return `${address}:${port} is in use: end what listens there, or give another port`;
+    case "EACCES":
+      return `${path ?? `${address}:${port}`}: not permitted`;
+    case "ENOENT":
+      return `${path}: there is no such file or folder`;
+    case "ENOTDIR":
+      return `${path}: not a folder`;
+    default:
+      return error instanceof Error ? message : String(error);
   }
 }

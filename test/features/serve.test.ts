@@ -148,6 +148,15 @@ describe("pilot on a folder", () => {
     client.close();
   });
 
+  test("ends, with all that it had begun, where its pages' port is taken", async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
+    const { port } = taken.address() as AddressInfo;
+    await expect(serve({ http: `127.0.0.1:${port}` })).rejects.toThrow("EADDRINUSE");
+    served = undefined;
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
   test.each([
     [{ grpc: "0.0.0.0:0" }, "loopback only"],
     [{ insecure: false }, "needs a certificate"],
