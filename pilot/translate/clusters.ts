@@ -3,7 +3,6 @@
  */
 
 import type { Cluster, Discovery } from "#pilot/ir/cluster.ts";
-import type { EndpointAssignment } from "#pilot/ir/endpoint.ts";
 import { type ClusterName, outboundCluster } from "#pilot/ir/name.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import type { ClientTls } from "#pilot/ir/tls.ts";
@@ -22,18 +21,12 @@ import { anyName, blackHole, dnsOnRequest, passthrough } from "./catch-all-clust
 import { type TlsInput, transportSecurity } from "./client-tls.ts";
 import { type PolicyField, policyFor, ruleFor, selectorOf, writtenAt } from "./destination-rule.ts";
 import { buildAssignment, endpointSetsOf, placeFor, singleEndpoint } from "./endpoints.ts";
+import { isEmptyDns, resolvable } from "./dns-endpoints.ts";
 import { balancingOf, localitySetting } from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
-import {
-  type Reporter,
-  type Translated,
-  error,
-  guarded,
-  originOf,
-  reporter,
-  warn,
-} from "./result.ts";
+import { type Reporter, type Translated, error, guarded, originOf, reporter } from "./result.ts";
 import { outboundPolicy } from "./outbound-routes.ts";
+import { statName } from "./stat-name.ts";
 import { type PolicyPlace, applyPolicy } from "./traffic-policy.ts";
 
 /** The clusters that every proxy has, whatever services there are. */
@@ -140,15 +133,6 @@ function subsetsOf(
 ): readonly (RuleSubset | undefined)[] {
   if (service.resolution === "dns-on-request") return [undefined];
   return [undefined, ...(rule?.subsets ?? [])];
-}
-
-/** A subset without endpoints has no name to resolve: Envoy refuses a cluster of that kind. */
-function isEmptyDns({ discovery }: Cluster): boolean {
-  return (
-    discovery.kind === "dns" &&
-    discovery.answers === "first" &&
-    discovery.assignment.localities.length === 0
-  );
 }
 
 interface ClusterInput {
@@ -303,58 +287,4 @@ function discoveryOf(
 function otherPort(service: Service, { number, targetPort }: ServicePort): { port?: number } {
   const differs = typeof targetPort === "number" && targetPort !== number;
   return differs && !service.headless ? { port: targetPort } : {};
-}
-
-/** What Envoy would refuse among names to look up: sockets, and more than one for a first answer. */
-function resolvable(
-  assignment: EndpointAssignment,
-  answers: "all" | "first",
-  report: Reporter,
-): EndpointAssignment {
-  const isName = (endpoint: { readonly address: string }): boolean =>
-    !endpoint.address.startsWith("unix://");
-  const all = assignment.localities.flatMap((place) =>
-    place.endpoints.filter(isName).map((endpoint) => ({ place, endpoint })),
-  );
-  const told = assignment.localities.reduce((sum, place) => sum + place.endpoints.length, 0);
-  if (all.length < told) {
-    const message = "a socket's path can't be looked up: it is left out";
-    error(report, "spec.endpoints", "InvalidAddress", message);
-  }
-  const [first] = all;
-  if (answers === "first" && all.length > 1 && first !== undefined) {
-    const message = `DNS_ROUND_ROBIN is for one name: of these, ${first.endpoint.address} counts`;
-    warn(report, "spec.endpoints", "TooManyEndpoints", message);
-    return { ...assignment, localities: [{ ...first.place, endpoints: [first.endpoint] }] };
-  }
-  if (all.length === told) return assignment;
-  const localities = assignment.localities
-    .map((place) => ({ ...place, endpoints: place.endpoints.filter(isName) }))
-    .filter((place) => place.endpoints.length > 0);
-  return { ...assignment, localities };
-}
-
-/** The mesh's pattern of names in metrics, filled in. */
-function statName(
-  service: Service,
-  port: ServicePort,
-  subset: RuleSubset | undefined,
-  mesh: MeshConfig,
-): { statName?: string } {
-  if (mesh.outboundStatName === "") return {};
-  const target = typeof port.targetPort === "number" ? port.targetPort : port.number;
-  const values = new Map<string, string>([
-    ["%SERVICE%", `${service.name}.${service.namespace}`],
-    ["%SERVICE_NAME%", service.name],
-    ["%SERVICE_FQDN%", service.host],
-    ["%SERVICE_PORT%", String(port.number)],
-    ["%SERVICE_PORT_NAME%", port.name],
-    ["%TARGET_PORT%", String(target)],
-    ["%SUBSET_NAME%", subset?.subset.name ?? ""],
-  ]);
-  const name = mesh.outboundStatName.replaceAll(
-    /%[A-Z_]+%/g,
-    (operator) => values.get(operator) ?? operator,
-  );
-  return { statName: name };
 }
