@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "@jest/globals";
 import type { EnvoyResource } from "#pilot/envoy/build.ts";
-import { patchResources } from "./apply.ts";
+import { arePatchedAlone, patchResources } from "./apply.ts";
 import { decodeFilter } from "./decode.ts";
 import { OBJECT, TLS, apply, resource, setOf } from "./testing/harness.ts";
 
@@ -116,4 +116,15 @@ test("what no patch touches is the same object, and what one does is made once",
   expect(first[0]).toBe(one);
   expect(first[1]).not.toBe(other);
   expect(second[1]).toBe(first[1]);
+});
+
+test("a resource of the name of one that is added has to be looked at with the others", () => {
+  const value = { name: "outbound|80||a", type: "STATIC" };
+  const set = setOf([{ applyTo: "CLUSTER", patch: { operation: "ADD", value } }]);
+  const same = resource("cluster", { name: "outbound|80||a" });
+  const other = resource("cluster", { name: "outbound|80||b" });
+  expect(arePatchedAlone([other], set)).toBe(true);
+  expect(arePatchedAlone([other, same], set)).toBe(false);
+  const { resources } = patchResources([same], set, ["cluster"]);
+  expect(resources).toEqual([same]);
 });
