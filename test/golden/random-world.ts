@@ -35,7 +35,15 @@ export function randomObject(random: (below: number) => number): KubeObject {
     namespace: pick(NAMESPACES),
     creationTimestamp: `2026-01-0${1 + random(3)}T00:00:00Z`,
   };
-  const host = pick([...NAMES, "a.default.svc.cluster.local", "x.example.org", "*.example.org"]);
+  // The last two are also short for services, and a ServiceEntry may have the same names.
+  const host = pick([
+    ...NAMES,
+    "a.default.svc.cluster.local",
+    "x.example.org",
+    "*.example.org",
+    "a.default",
+    "b.other.svc",
+  ]);
   const istio = { apiVersion: "networking.istio.io/v1", metadata };
   switch (random(8)) {
     case 0:
@@ -161,7 +169,7 @@ function trafficPolicy(random: Random, pick: Pick): object {
 
 function serviceEntry(random: Random, pick: Pick): object {
   return {
-    hosts: [pick(["x.example.org", "y.example.org", "*.example.org"])],
+    hosts: [pick(["x.example.org", "y.example.org", "*.example.org", "a.default", "b.other.svc"])],
     resolution: pick(["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]),
     addresses: random(2) === 0 ? [] : [pick(["198.51.100.0/24", "198.51.100.9"])],
     ports: PORTS.filter(() => random(2) === 0).map(({ name, port }) => ({
