@@ -1,6 +1,7 @@
 /** What injection promises of pods: probes, order, ends, ways around the proxy, the same from files. */
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { loadAll } from "js-yaml";
 import type { Pod } from "#cluster/api/generated/core-v1.ts";
 import { KUBECTL, lateen, startCluster } from "./cluster.ts";
 import type { TestCluster } from "./cluster.ts";
@@ -193,6 +194,20 @@ suite("injection", () => {
     await cluster.kubectlOk(["apply", "-f", "-"], stdout);
     expect(await shape()).toEqual(byWebhook);
   }, 60_000);
+
+  test("what lateen manifest prints is accepted, as far as the kinds exist here", async () => {
+    const { stdout } = await lateen(["manifest", "--revision", "canary"]);
+    const served = await ok("api-resources", "--no-headers");
+    const kinds = new Set(served.split("\n").map((line) => line.trim().split(/\s+/).at(-1)));
+    const objects = loadAll(stdout) as { kind: string }[];
+    // The validating webhook is here already, at an address instead of a Service: that can't merge.
+    const apart = "ValidatingWebhookConfiguration";
+    const known = objects.filter(({ kind }) => kinds.has(kind) && kind !== apart);
+    expect(known.length).toBeGreaterThan(20);
+    const dryRun = ["apply", "--dry-run=server", "-f", "-"];
+    const told = await cluster.kubectlOk(dryRun, manifest(...known));
+    expect(told.trim().split("\n")).toHaveLength(known.length);
+  }, 30_000);
 });
 
 /** Without what differs from pod to pod. */
