@@ -25,6 +25,8 @@ export async function runPilot(options: PilotOptions): Promise<void> {
   try {
     await servePilot(options, abort.signal);
   } catch (error) {
+    // What watches the folder or the cluster would keep the process.
+    abort.abort();
     throw new UsageError(`pilot: ${reasonOf(error)}`, { cause: error });
   }
 }
