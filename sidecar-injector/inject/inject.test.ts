@@ -240,6 +240,23 @@ describe("redirectRuleset", () => {
     expect(all).toContain("tcp dport { 15020, 15021, 15090 } accept");
   });
 
+  test("interfaces are left alone, or taken for a virtual machine's; IPv6 has its own rules", () => {
+    const all = rules({
+      "traffic.sidecar.istio.io/excludeInterfaces": "net1",
+      "traffic.sidecar.istio.io/kubevirtInterfaces": "k6t",
+      "traffic.sidecar.istio.io/excludeOutboundIPRanges": "2001:db8::/32",
+    });
+    expect(all.filter((line) => line.includes('"net1"'))).toEqual([
+      'oifname "net1" accept',
+      'iifname "net1" accept',
+    ]);
+    expect(all.filter((line) => line.includes('"k6t"'))).toEqual([
+      'iifname "k6t" ip6 daddr 2001:db8::/32 accept',
+      'iifname "k6t" meta l4proto tcp redirect to :15001',
+      'iifname "k6t" accept',
+    ]);
+  });
+
   test("nothing included redirects nothing", () => {
     const all = rules({
       "traffic.sidecar.istio.io/includeInboundPorts": "",
