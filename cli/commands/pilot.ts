@@ -46,6 +46,7 @@ function reasonOf(error: unknown): string {
       return `${path}: there is no such file or folder`;
     case "ENOTDIR":
       return `${path}: not a folder`;
+    case undefined:
     default:
       return error instanceof Error ? message : String(error);
   }

@@ -9,6 +9,8 @@ import { makeTestCertificate } from "#cluster/client/testing/test-certificate.ts
 import { waitUntil } from "#cluster/client/testing/wait-until.ts";
 import { AdsClient, sidecarNode } from "./ads-client.ts";
 import { CLUSTER, VIRTUAL_HOST } from "#pilot/cache/type-url.ts";
+import { decode } from "#pilot/proto/decode.ts";
+import { encode } from "#pilot/proto/encode.ts";
 import { servePilot } from "#pilot/serve.ts";
 import type { ServeOptions } from "#pilot/serve.ts";
 
@@ -69,6 +71,37 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+interface DebugResponse {
+  controlPlane: { identifier: string };
+  resources: Record<string, unknown>[];
+}
+
+/** One state-of-the-world request without a node, as istioctl sends it: with a nonce of its own. */
+function question(
+  port: number,
+  typeUrl: string,
+  ...resourceNames: string[]
+): Promise<DebugResponse> {
+  const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
+  const same = (bytes: Buffer): Buffer => bytes;
+  const path = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources";
+  const stream = client.makeBidiStreamRequest(path, same, same);
+  const message = { typeUrl, resourceNames, responseNonce: "2026-11-21 06:00" };
+  const encoded = encode("envoy.service.discovery.v3.DiscoveryRequest", message);
+  if (!encoded.ok) throw new Error(JSON.stringify(encoded.problems));
+  stream.write(encoded.bytes);
+  return new Promise((resolve, reject) => {
+    stream.once("error", reject);
+    stream.once("data", (bytes: Buffer) => {
+      const response: unknown = decode("envoy.service.discovery.v3.DiscoveryResponse", bytes);
+      resolve(response as DebugResponse);
+      stream.on("error", () => undefined);
+      stream.cancel();
+      client.close();
+    });
+  });
 }
 
 describe("pilot on a folder", () => {
@@ -145,6 +178,41 @@ describe("pilot on a folder", () => {
     abort.abort();
     await waitUntil("it is sent away", () => client.ended !== undefined);
     expect(client.ended?.code).toBe(grpc.status.UNAVAILABLE);
+    client.close();
+  });
+
+  test("answers what istioctl asks over ADS", async () => {
+    const port = await serve();
+    const client = new AdsClient(port, sidecarNode("p", "default", { CLUSTER_ID: "here" }));
+    await waitUntil("all is sent", () => client.of(VIRTUAL_HOST).size > 0);
+    await waitUntil("it is synced", async () => {
+      const states = JSON.stringify(await question(port, "istio.io/debug/syncz"));
+      return states.includes('"SYNCED"') && !states.includes('"STALE"');
+    });
+    const synced = await question(port, "istio.io/debug/syncz");
+    expect(JSON.parse(synced.controlPlane.identifier)).toMatchObject({
+      Info: { version: "0.1.0" },
+    });
+    expect(synced.resources).toMatchObject([
+      {
+        "@type": "type.googleapis.com/envoy.service.status.v3.ClientConfig",
+        node: { metadata: { CLUSTER_ID: "here", NAMESPACE: "default" } },
+        genericXdsConfigs: expect.arrayContaining([
+          { typeUrl: CLUSTER, configStatus: "SYNCED", lastUpdated: expect.any(String) },
+        ]),
+      },
+    ]);
+    const { resources } = await question(port, "istio.io/debug/config_dump", "p.default");
+    const parts = resources.map((one) => String(one["@type"]).split(".").at(-1));
+    expect(parts.slice(0, 3)).toEqual([
+      "BootstrapConfigDump",
+      "ClustersConfigDump",
+      "ListenersConfigDump",
+    ]);
+    const [page] = (await question(port, "istio.io/debug", "list")).resources;
+    expect(JSON.parse(Buffer.from(String(page?.["value"]), "base64").toString())).toContain(
+      "syncz",
+    );
     client.close();
   });
 
