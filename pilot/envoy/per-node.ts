@@ -4,18 +4,14 @@
 export function perNode<N extends object, R>(
   build: (node: N, key: string) => R,
 ): (node: N, key?: string) => R {
-  const memory = new WeakMap<N, Map<string, R>>();
+  const memory = new WeakMap<N, R>();
+  const keyed = new WeakMap<N, Map<string, R>>();
   return (node, key = "") => {
-    let made = memory.get(node);
-    if (made === undefined) {
-      made = new Map();
-      memory.set(node, made);
-    }
-    let result = made.get(key);
-    if (result === undefined) {
-      result = build(node, key);
-      made.set(key, result);
-    }
-    return result;
+    let known = key === "" ? memory.get(node) : keyed.get(node)?.get(key);
+    if (known !== undefined) return known;
+    known = build(node, key);
+    if (key === "") memory.set(node, known);
+    else keyed.set(node, (keyed.get(node) ?? new Map<string, R>()).set(key, known));
+    return known;
   };
 }
