@@ -3,6 +3,7 @@
 import type { HTTPMatchRequest } from "#crds/types/networking-v1.ts";
 import { parseOutboundCluster } from "#pilot/ir/name.ts";
 import type { ForwardAction, Route, RouteMatch } from "#pilot/ir/route.ts";
+import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Service, VirtualService } from "#pilot/model/object.ts";
@@ -16,7 +17,7 @@ import { type Destinations, buildAction } from "./http-action.ts";
 import { corsOf, faultOf } from "./http-filters.ts";
 import { type Viewpoint, appliesTo, matchesEverything, requestMatch } from "./http-match.ts";
 import { headerChanges } from "./header-operations.ts";
-import { type Reporter, type Translated, guarded, originOf, reporter } from "./result.ts";
+import { type Reporter, type Translated, guarded, originOf, reporter, warn } from "./result.ts";
 
 /** Routes of a VirtualService in order; empty where none of its rules is for this viewpoint. */
 export function routesOf(
@@ -112,11 +113,13 @@ const buildRoutes = cached(
       };
       const problems = [];
       const routes: Route[] = [];
-      for (const placed of expandRules(rule, delegates, report)) {
+      const placedRules = expandRules(rule, delegates, report);
+      for (const [at, placed] of placedRules.entries()) {
         const inner = reporter(placed.object);
         const made = routesOfRule(placed, { view, destinations, mesh, report: inner, owner: rule });
         routes.push(...made.routes);
         problems.push(...inner.problems);
+        if (made.everywhere) problems.push(...unreachable(placed, placedRules.slice(at + 1)));
         if (made.complete) break;
       }
       return { value: routes, problems: [...report.problems, ...problems] };
@@ -132,11 +135,25 @@ interface RuleInput {
   readonly owner: VirtualService;
 }
 
-/** A route for each match block; `complete` when the last takes everything that is left. */
+/** Rules behind one that takes every request of every client. */
+function unreachable(taker: PlacedRule, rest: readonly PlacedRule[]): readonly IrProblem[] {
+  // Generated rules may have a last resort that none of theirs needs.
+  const written = rest.filter(({ object }) => object.startsWith("VirtualService/"));
+  return written.flatMap(({ object, path }) => {
+    const report = reporter(object);
+    warn(report, path, "Unreachable", `never reached: ${taker.path} takes every request before it`);
+    return report.problems;
+  });
+}
+
+/**
+ * A route for each match block; `complete` when the last takes everything that is left, and
+ * `everywhere` when it does so for every client and port.
+ */
 function routesOfRule(
   placed: PlacedRule,
   input: RuleInput,
-): { routes: Route[]; complete: boolean } {
+): { routes: Route[]; complete: boolean; everywhere: boolean } {
   const routes: Route[] = [];
   const blocks = placed.rule.match ?? [];
   const alternatives: (HTTPMatchRequest | undefined)[] = blocks.length === 0 ? [undefined] : blocks;
@@ -145,9 +162,20 @@ function routesOfRule(
     const match = requestMatch(block, input.report, `${placed.path}.match[${at}]`);
     if (match === undefined) continue;
     routes.push(buildRoute(placed, block, match, input));
-    if (matchesEverything(match)) return { routes, complete: true };
+    if (!matchesEverything(match)) continue;
+    return { routes, complete: true, everywhere: block === undefined || !isForSome(block) };
   }
-  return { routes, complete: false };
+  return { routes, complete: false, everywhere: false };
+}
+
+/** Whether the block is about some clients or ports only. */
+function isForSome({ port, gateways, sourceLabels, sourceNamespace }: HTTPMatchRequest): boolean {
+  return (
+    (port ?? 0) !== 0 ||
+    (gateways ?? []).length > 0 ||
+    Object.keys(sourceLabels ?? {}).length > 0 ||
+    (sourceNamespace ?? "") !== ""
+  );
 }
 
 function buildRoute(
