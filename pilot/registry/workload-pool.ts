@@ -12,25 +12,33 @@ export interface Selection {
 
 /**
  * Workloads of all platforms, and who has selected which: a change of a workload concerns those who
- * select or selected it, and they find their others without looking at the rest.
+ * select or selected it, and they find their others without looking at the rest. Each side is found
+ * by one label of the other, so that neither many services nor many pods of a namespace count.
  */
 export class WorkloadPool<Key extends string> {
-  readonly #byNamespace = new Map<string, Map<ObjectKey, Workload>>();
-  readonly #selections = new Map<string, Map<Key, Selection>>();
+  /** By namespace and label; without a label, all of the namespace. */
+  readonly #workloads = new Groups<ObjectKey, Workload>();
+  /** By namespace and that of its labels that the fewest others ask for. */
+  readonly #selections = new Groups<Key, Selection>();
+  readonly #groupOf = new Map<Key, string>();
   readonly #selected = new Map<Key, Map<ObjectKey, Workload>>();
+  readonly #selectedBy = new Map<ObjectKey, Set<Key>>();
 
   /** Notes a selection, or that it is gone. */
   select(key: Key, selection: Selection | undefined, namespace: string): void {
-    this.#selections.get(namespace)?.delete(key);
+    this.#selections.delete(this.#groupOf.get(key) ?? "", key);
+    this.#groupOf.delete(key);
+    for (const one of this.#selected.get(key)?.keys() ?? []) this.#selectedBy.get(one)?.delete(key);
     this.#selected.delete(key);
     if (selection === undefined) return;
-    const here = this.#selections.get(namespace) ?? new Map<Key, Selection>();
-    this.#selections.set(namespace, here.set(key, selection));
-    const workloads = this.#byNamespace.get(namespace)?.values() ?? [];
-    this.#selected.set(
-      key,
-      new Map([...workloads].filter((one) => has(selection, one)).map((one) => [one.key, one])),
-    );
+    const names = groupsOf(namespace, selection.labels);
+    const group = this.#selections.smallest(names);
+    this.#selections.set(group, key, selection);
+    this.#groupOf.set(key, group);
+    this.#selected.set(key, new Map());
+    for (const workload of this.#workloads.of(this.#workloads.smallest(names)).values()) {
+      if (has(selection, workload)) this.#join(key, workload);
+    }
   }
 
   /** What a selection has, in an order of its own. */
@@ -42,22 +50,75 @@ export class WorkloadPool<Key extends string> {
 
   /** Replaces a workload; the keys of selections that had it or have it now. */
   replace(before: Workload | undefined, after: Workload | undefined): Key[] {
-    const workload = after ?? before;
-    if (workload === undefined) return [];
-    const here = this.#byNamespace.get(workload.namespace) ?? new Map<ObjectKey, Workload>();
-    this.#byNamespace.set(workload.namespace, here);
-    if (after === undefined) here.delete(workload.key);
-    else here.set(after.key, after);
-    const concerned: Key[] = [];
-    for (const [key, selection] of this.#selections.get(workload.namespace) ?? []) {
-      const members = this.#selected.get(key);
-      const had = members?.delete(workload.key) === true;
-      const hasNow = after !== undefined && has(selection, after);
-      if (hasNow) members?.set(after.key, after);
-      if (had || hasNow) concerned.push(key);
+    const concerned = new Set<Key>();
+    if (before !== undefined) {
+      for (const group of allGroupsOf(before)) this.#workloads.delete(group, before.key);
+      for (const key of this.#selectedBy.get(before.key) ?? []) {
+        this.#selected.get(key)?.delete(before.key);
+        concerned.add(key);
+      }
+      this.#selectedBy.delete(before.key);
     }
-    return concerned;
+    if (after !== undefined) for (const key of this.#admit(after)) concerned.add(key);
+    return [...concerned];
   }
+
+  /** Takes a workload in; the keys of selections that have it. */
+  #admit(workload: Workload): Key[] {
+    return allGroupsOf(workload).flatMap((group) => {
+      this.#workloads.set(group, workload.key, workload);
+      const keys: Key[] = [];
+      for (const [key, selection] of this.#selections.of(group)) {
+        if (has(selection, workload)) keys.push(key);
+      }
+      for (const key of keys) this.#join(key, workload);
+      return keys;
+    });
+  }
+
+  #join(key: Key, workload: Workload): void {
+    this.#selected.get(key)?.set(workload.key, workload);
+    const by = this.#selectedBy.get(workload.key) ?? new Set<Key>();
+    this.#selectedBy.set(workload.key, by.add(key));
+  }
+}
+
+/** Maps by name; an empty one is none. */
+class Groups<Key extends string, Value> {
+  readonly #groups = new Map<string, Map<Key, Value>>();
+
+  of(group: string): ReadonlyMap<Key, Value> {
+    return this.#groups.get(group) ?? new Map();
+  }
+
+  set(group: string, key: Key, value: Value): void {
+    const found = this.#groups.get(group);
+    if (found === undefined) this.#groups.set(group, new Map([[key, value]]));
+    else found.set(key, value);
+  }
+
+  delete(group: string, key: Key): void {
+    const found = this.#groups.get(group);
+    found?.delete(key);
+    if (found?.size === 0) this.#groups.delete(group);
+  }
+
+  /** Of at least one group, the one that holds the least. */
+  smallest(groups: readonly string[]): string {
+    const size = (group: string): number => this.#groups.get(group)?.size ?? 0;
+    return groups.reduce((least, group) => (size(group) < size(least) ? group : least));
+  }
+}
+
+/** The groups in which everything with all these labels is. */
+function groupsOf(namespace: string, labels: Labels): string[] {
+  const named = Object.entries(labels).map(([name, value]) => `${namespace}/${name}=${value}`);
+  return named.length === 0 ? [`${namespace}/`] : named;
+}
+
+function allGroupsOf({ namespace, labels }: Workload): string[] {
+  const all = `${namespace}/`;
+  return [...new Set([all, ...groupsOf(namespace, labels)])];
 }
 
 function has(selection: Selection, workload: Workload): boolean {
