@@ -1,3 +1,4 @@
+import { expect, test } from "@jest/globals";
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { ObjectKey } from "#pilot/model/name.ts";
 import type { Workload } from "#pilot/model/object.ts";
