@@ -72,7 +72,12 @@ function hostsTouchedBy(object: ModelObject, context: PushContext): Extent | Ite
 /** A Sidecar may let its proxies see destinations only because a rule leads there. */
 function* touchedByRule(rule: VirtualService, context: PushContext): Generator<Hostname> {
   yield* routedBy(rule, context);
-  yield* destinationsOf(rule, context.mesh.clusterDomain);
+  for (const host of destinationsOf(rule, context.mesh.clusterDomain)) {
+    yield host;
+    for (const { aliasOf } of lookup(context.indexes.servicesByHost, host)) {
+      if (aliasOf !== undefined) yield aliasOf;
+    }
+  }
 }
 
 function* touchedByDestinationRule(
@@ -80,6 +85,8 @@ function* touchedByDestinationRule(
   context: PushContext,
 ): Generator<Hostname> {
   for (const name of hostsOf(rule, context.mesh.clusterDomain)) {
+    // Also where it is nobody's yet: lists that aren't in pieces hold what the rule names.
+    yield name;
     for (const host of servicesUnder(name, context)) {
       yield host;
       yield* routedTo(host, context);
