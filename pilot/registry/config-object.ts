@@ -4,8 +4,9 @@ import type { KubeObject } from "#cluster/api/meta.ts";
 import { objectKey } from "#pilot/model/name.ts";
 import type { AnyConfigObject, ConfigKind } from "#pilot/model/object.ts";
 import type { Problem } from "#pilot/model/problem.ts";
-import { checkShape } from "./shape.ts";
+import { checkShape, withoutNulls } from "./shape.ts";
 import { SHAPES } from "./shapes.ts";
+import { sizeProblems } from "./size.ts";
 
 const NETWORKING = "networking.istio.io";
 
@@ -63,7 +64,9 @@ export function convertConfigObject(object: KubeObject): ConfigResult {
     creationTimestamp: object.metadata.creationTimestamp ?? "",
     labels: object.metadata.labels ?? {},
     annotations: object.metadata.annotations ?? {},
-    spec,
-  };
-  return { ok: true, object: config as AnyConfigObject };
+    // The values of patches are Envoy's, where null may mean something.
+    spec: kind === "EnvoyFilter" ? spec : withoutNulls(spec),
+  } as AnyConfigObject;
+  const excess = sizeProblems(config);
+  return excess.length > 0 ? { ok: false, problems: excess } : { ok: true, object: config };
 }

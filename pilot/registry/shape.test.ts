@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { checkShape, oneOf } from "./shape.ts";
+import { checkShape, oneOf, withoutNulls } from "./shape.ts";
 import { SHAPES } from "./shapes.ts";
 
 describe("a shape", () => {
@@ -35,4 +35,10 @@ describe("a shape", () => {
       "spec.http[0].redirect.port",
     ]);
   });
+});
+
+test("members that are null are absent", () => {
+  const whole = { a: [{ b: 1 }], c: "" };
+  expect(withoutNulls(whole)).toBe(whole);
+  expect(withoutNulls({ a: [{ b: 1, c: null }], d: null, e: 0 })).toEqual({ a: [{ b: 1 }], e: 0 });
 });

@@ -42,6 +42,22 @@ export function checkShape(value: unknown, shape: Shape, path: string): ShapePro
   return problems.slice(0, MAX_PROBLEMS);
 }
 
+/** The value without members that are null, which count as absent; the same one if there are none. */
+export function withoutNulls<T>(value: T): T {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) {
+    const members = value.map((one: unknown) => withoutNulls(one));
+    return members.some((one, at) => one !== value[at]) ? (members as T) : value;
+  }
+  const before = Object.entries(value);
+  const after = before.flatMap(([name, field]) =>
+    field === null ? [] : [[name, withoutNulls(field)]],
+  );
+  const same =
+    after.length === before.length && after.every(([, one], at) => one === before[at]?.[1]);
+  return same ? value : (Object.fromEntries(after) as T);
+}
+
 function walk(value: unknown, shape: Shape, path: string, problems: ShapeProblem[]): void {
   if (value === undefined || value === null) return;
   if (typeof shape === "string") {

@@ -145,9 +145,11 @@ function duplicates(
   pathOf: (index: number) => string,
   refuse: Refuse,
 ): void {
+  const seen = new Set<string | number>();
   for (const [index, value] of values.entries()) {
-    if (values.indexOf(value) < index) {
+    if (seen.has(value)) {
       refuse(pathOf(index), "DuplicateValue", `${JSON.stringify(value)} is there already`);
     }
+    seen.add(value);
   }
 }

@@ -105,6 +105,11 @@ describe("refused is what can never work:", () => {
       "spec.servers[0].tls InvalidTls",
     ],
     ["Sidecar", "{ egress: [{ hosts: [./*] }, { hosts: [a/*] }] }", "DuplicateListener"],
+    [
+      "VirtualService",
+      `{ hosts: [web], http: [{ match: [${"{ port: 1 },".repeat(1000)}], route: [${"{ destination: { host: web } },".repeat(600)}] }] }`,
+      "spec.http MalformedBySize",
+    ],
   ])("%s %s", (kind, spec, expected) => {
     expect(verdict(kind, spec).errors.join("\n")).toContain(expected);
   });
@@ -149,6 +154,12 @@ describe("warned of is what has no effect now:", () => {
     expect(warnings).toContain(expected);
   });
 
+  test("what is too large to be tried", () => {
+    const http = `{ match: [{ uri: { prefix: / } }], route: [{ destination: { host: web } }] }`;
+    const spec = `{ hosts: [web], http: [${Array(20_000).fill(http).join()}] }`;
+    expect(verdict("VirtualService", spec)).toEqual({ errors: [], warnings: [" NotTried"] });
+  });
+
   test("kinds that nothing here acts on", () => {
     const object = {
       ...objectOf("PeerAuthentication", "{ mtls: { mode: STRICT } }"),
@@ -165,9 +176,10 @@ describe("a review", () => {
     request: { uid: "1", operation: "CREATE", object, ...more },
   });
   const bad = objectOf("VirtualService", "{ hosts: [web] }");
+  const options = { context, log: (line: string) => expect(line).toBe("") };
 
   test("of a bad object is refused with causes", () => {
-    expect(answerReview(review(bad), context)).toMatchObject({
+    expect(answerReview(review(bad), options)).toMatchObject({
       ok: true,
       review: {
         response: {
@@ -186,11 +198,27 @@ describe("a review", () => {
       review(bad, { subResource: "status" }),
       review(bad, { operation: "DELETE", object: null }),
     ]) {
-      expect(answerReview(one, context)).toMatchObject({ review: { response: { allowed: true } } });
+      expect(answerReview(one, options)).toMatchObject({ review: { response: { allowed: true } } });
     }
   });
 
+  test("lets in what it fails at, with a warning, and names it in the log", () => {
+    const logged: string[] = [];
+    const validate = (): never => {
+      throw new Error("a bug");
+    };
+    const answer = answerReview(review(bad), {
+      context,
+      log: (line) => logged.push(line),
+      validate,
+    });
+    expect(answer).toMatchObject({
+      review: { response: { allowed: true, warnings: [expect.stringContaining("be checked")] } },
+    });
+    expect(logged.join()).toMatch(/"VirtualService default\/x" is let in .*a bug/);
+  });
+
   test.each([null, {}, { apiVersion: "admission.k8s.io/v1" }, [], "x"])("is not %j", (body) => {
-    expect(answerReview(body, context)).toMatchObject({ ok: false });
+    expect(answerReview(body, options)).toMatchObject({ ok: false });
   });
 });

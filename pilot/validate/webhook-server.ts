@@ -55,7 +55,7 @@ export async function startWebhookServer(options: WebhookServerOptions): Promise
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { context }: WebhookServerOptions,
+  { context, log }: WebhookServerOptions,
 ): Promise<void> {
   const [path = "/"] = (request.url ?? "/").split("?", 1);
   if (request.method === "GET" && path === "/ready") return send(response, 200, "ready\n");
@@ -70,7 +70,10 @@ async function answer(
     if (length <= MAX_BODY_BYTES) chunks.push(chunk);
   }
   if (length > MAX_BODY_BYTES) return send(response, 413, "the review is too large\n");
-  const result = answerReview(parseJson(Buffer.concat(chunks).toString("utf8")), context());
+  const result = answerReview(parseJson(Buffer.concat(chunks).toString("utf8")), {
+    context: context(),
+    log,
+  });
   if (!result.ok) return send(response, 400, `${result.message}\n`);
   return send(response, 200, JSON.stringify(result.review), "application/json");
 }
