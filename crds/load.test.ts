@@ -31,6 +31,13 @@ describe("loadCrds", () => {
       ],
     ],
     ["wasmplugins.extensions.istio.io", [["v1alpha1", true, true]]],
+    [
+      "httproutes.gateway.networking.k8s.io",
+      [
+        ["v1", true, true],
+        ["v1beta1", true, false],
+      ],
+    ],
     ...["authorizationpolicies", "peerauthentications", "requestauthentications"].map(
       (plural): [string, unknown] => [
         `${plural}.security.istio.io`,
@@ -40,7 +47,7 @@ describe("loadCrds", () => {
         ],
       ],
     ),
-  ])("%s have Istio's versions", (name, versions) => {
+  ])("%s have the versions of their APIs", (name, versions) => {
     expect(versionsOf(name)).toEqual(versions);
   });
 

@@ -98,6 +98,21 @@ describe("what can never work is refused with the field's path", () => {
       "configPatches: [{ match: { context: WAYPOINT, listener: {} } }]",
       "only support waypointMatch when context is WAYPOINT",
     ],
+    ["HTTPRoute", "parentRefs: [{ name: a }, { name: a }]", "must be unique when parentRefs"],
+    ["HTTPRoute", "parentRefs: [{ name: a }, { name: a, port: 1 }]", "must be specified when"],
+    ["HTTPRoute", "rules: [{ backendRefs: [{ name: a }] }]", "Must have port for Service"],
+    ["HTTPRoute", "rules: [{ matches: [{ path: { value: a } }] }]", "start with '/'"],
+    ["HTTPRoute", "rules: [{ filters: [{ type: CORS }] }]", "must be what filter.type says"],
+    [
+      "HTTPRoute",
+      "rules: [{ matches: [{ path: { type: Exact, value: /a } }], filters: [{ type: URLRewrite, urlRewrite: { path: { type: ReplacePrefixMatch, replacePrefixMatch: / } } }] }]",
+      "exactly one PathPrefix match",
+    ],
+    [
+      "HTTPRoute",
+      "rules: [{ timeouts: { request: 1s, backendRequest: 2s } }]",
+      "cannot be longer than request timeout",
+    ],
   ])("%s %s", (kind, spec, expected) => {
     expect(problemsOf(kind, spec).join("\n")).toContain(expected);
   });
@@ -109,6 +124,12 @@ describe("what can never work is refused with the field's path", () => {
     ["AuthorizationPolicy", "{ action: DENY, rules: [{ to: [{ operation: { paths: [/x] } }] }] }"],
     ["ServiceEntry", "{ hosts: [a.example.org], addresses: [192.0.2.0/24], resolution: STATIC }"],
     ["EnvoyFilter", "configPatches: [{ match: { context: GATEWAY, listener: {} } }]"],
+    ["HTTPRoute", "parentRefs: [{ name: a, port: 1 }, { name: a, port: 2 }]"],
+    ["HTTPRoute", "rules: [{ matches: [{ path: { type: Exact, value: /a } }] }, {}]"],
+    [
+      "HTTPRoute",
+      "rules: [{ backendRefs: [{ group: networking.istio.io, kind: Hostname, name: a.b }] }]",
+    ],
   ])("and what can, isn't: %s %s", (kind, spec) => {
     expect(problemsOf(kind, spec)).toEqual([]);
   });

@@ -99,6 +99,15 @@ export interface AuthorizationTo {
   operation?: AuthorizationOperation;
 }
 
+export interface BackendObjectReference {
+  group?: string;
+  kind?: string;
+  name: string;
+  /** The object's own where it is absent. */
+  namespace?: string;
+  port?: number;
+}
+
 export interface ClaimToHeader {
   claim: string;
   header: string;
@@ -339,9 +348,30 @@ export interface GrpcHealthCheckConfig {
   service?: string;
 }
 
+export interface HTTPBackendRef {
+  filters?: HTTPRouteFilter[];
+  group?: string;
+  kind?: string;
+  name: string;
+  /** The object's own where it is absent. */
+  namespace?: string;
+  port?: number;
+  weight?: number;
+}
+
 export interface HTTPBody {
   bytes?: string;
   string?: string;
+}
+
+export interface HTTPCORSFilter {
+  allowCredentials?: boolean;
+  allowHeaders?: string[];
+  allowMethods?: string[];
+  allowOrigins?: string[];
+  exposeHeaders?: string[];
+  /** Seconds. */
+  maxAge?: number;
 }
 
 export interface HTTPCookie {
@@ -371,6 +401,17 @@ export interface HTTPFaultInjection {
 export interface HTTPHeader {
   name?: string;
   value?: string;
+}
+
+export interface HTTPHeaderFilter {
+  add?: HTTPHeaderValue[];
+  remove?: string[];
+  set?: HTTPHeaderValue[];
+}
+
+export interface HTTPHeaderValue {
+  name: string;
+  value: string;
 }
 
 export interface HTTPHealthCheckConfig {
@@ -410,6 +451,17 @@ export interface HTTPMirrorPolicy {
   percentage?: Percent;
 }
 
+export interface HTTPPathMatch {
+  type?: "Exact" | "PathPrefix" | "RegularExpression";
+  value?: string;
+}
+
+export interface HTTPPathModifier {
+  replaceFullPath?: string;
+  replacePrefixMatch?: string;
+  type: "ReplaceFullPath" | "ReplacePrefixMatch";
+}
+
 /** Answer with a redirect instead of forwarding. */
 export interface HTTPRedirect {
   authority?: string;
@@ -419,6 +471,20 @@ export interface HTTPRedirect {
   redirectCode?: 301 | 302 | 303 | 307 | 308;
   scheme?: "http" | "https";
   uri?: string;
+}
+
+export interface HTTPRequestMirrorFilter {
+  backendRef: BackendObjectReference;
+  fraction?: RequestFraction;
+  percent?: number;
+}
+
+export interface HTTPRequestRedirectFilter {
+  hostname?: string;
+  path?: HTTPPathModifier;
+  port?: number;
+  scheme?: "http" | "https";
+  statusCode?: 301 | 302 | 303 | 307 | 308;
 }
 
 /** When and how often a failed request is tried again; twice by default. */
@@ -473,6 +539,68 @@ export interface HTTPRouteDestination {
   weight?: number;
 }
 
+export interface HTTPRouteFilter {
+  cors?: HTTPCORSFilter;
+  extensionRef?: LocalObjectReference;
+  requestHeaderModifier?: HTTPHeaderFilter;
+  requestMirror?: HTTPRequestMirrorFilter;
+  requestRedirect?: HTTPRequestRedirectFilter;
+  responseHeaderModifier?: HTTPHeaderFilter;
+  type:
+    | "RequestHeaderModifier"
+    | "ResponseHeaderModifier"
+    | "RequestMirror"
+    | "RequestRedirect"
+    | "URLRewrite"
+    | "CORS"
+    | "ExtensionRef";
+  urlRewrite?: HTTPURLRewriteFilter;
+}
+
+export interface HTTPRouteMatch {
+  headers?: HTTPValueMatch[];
+  method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE" | "PATCH";
+  path?: HTTPPathMatch;
+  queryParams?: HTTPValueMatch[];
+}
+
+export interface HTTPRouteRetry {
+  attempts?: number;
+  backoff?: string;
+  codes?: number[];
+}
+
+export interface HTTPRouteRule {
+  /** Where requests go; 500 for the share of those that can't. */
+  backendRefs?: HTTPBackendRef[];
+  filters?: HTTPRouteFilter[];
+  /** A request that one of them takes is the rule's; without any, all are. */
+  matches?: HTTPRouteMatch[];
+  /** A listener of a Gateway, a port of a Service. */
+  name?: string;
+  retry?: HTTPRouteRetry;
+  timeouts?: HTTPRouteTimeouts;
+}
+
+export interface HTTPRouteSpec {
+  /** Names that requests through gateways ask for; services in the mesh have their own. */
+  hostnames?: string[];
+  /**
+   * What the rules are attached to. A Service or ServiceEntry has them for calls inside the mesh.
+   */
+  parentRefs?: ParentReference[];
+  rules?: HTTPRouteRule[];
+}
+
+export interface HTTPRouteStatus {
+  parents: RouteParentStatus[];
+}
+
+export interface HTTPRouteTimeouts {
+  backendRequest?: string;
+  request?: string;
+}
+
 export interface HTTPSettings {
   h2UpgradePolicy?: "DEFAULT" | "DO_NOT_UPGRADE" | "UPGRADE";
   http1MaxPendingRequests?: number;
@@ -483,6 +611,17 @@ export interface HTTPSettings {
   maxRequestsPerConnection?: number;
   maxRetries?: number;
   useClientProtocol?: boolean;
+}
+
+export interface HTTPURLRewriteFilter {
+  hostname?: string;
+  path?: HTTPPathModifier;
+}
+
+export interface HTTPValueMatch {
+  name: string;
+  type?: "Exact" | "RegularExpression";
+  value: string;
 }
 
 export interface HeaderOperations {
@@ -597,6 +736,12 @@ export interface LoadBalancerSettings {
   zoneAwareLbSetting?: ZoneAwareLoadBalancerSetting;
 }
 
+export interface LocalObjectReference {
+  group: string;
+  kind: string;
+  name: string;
+}
+
 export interface LocalityDistribute {
   from?: string;
   to?: Record<string, number>;
@@ -670,6 +815,17 @@ export interface OutlierDetection {
   minHealthPercent?: number;
   outlierDetectionHttpErrorCodes?: number[];
   splitExternalLocalOriginErrors?: boolean;
+}
+
+export interface ParentReference {
+  group?: string;
+  kind?: string;
+  name: string;
+  /** The object's own where it is absent. */
+  namespace?: string;
+  port?: number;
+  /** A listener of a Gateway, a port of a Service. */
+  sectionName?: string;
 }
 
 export interface PeerAuthenticationSpec {
@@ -755,6 +911,11 @@ export interface RequestAuthenticationSpec {
   targetRefs?: PolicyTarget[];
 }
 
+export interface RequestFraction {
+  denominator?: number;
+  numerator: number;
+}
+
 export interface RetryBudget {
   budgetInterval?: string;
   minRetryConcurrency?: number;
@@ -765,9 +926,24 @@ export interface RingHash {
   minimumRingSize?: number;
 }
 
+export interface RouteCondition {
+  lastTransitionTime: string;
+  message: string;
+  observedGeneration?: number;
+  reason: string;
+  status: "True" | "False" | "Unknown";
+  type: string;
+}
+
 export interface RouteDestination {
   destination: Destination;
   weight?: number;
+}
+
+export interface RouteParentStatus {
+  conditions: RouteCondition[];
+  controllerName: string;
+  parentRef: ParentReference;
 }
 
 export interface Server {

@@ -125,7 +125,9 @@ export function buildMatch(match: RouteMatch): object {
       ? { path: path.value }
       : path.kind === "prefix"
         ? { prefix: path.value }
-        : { safeRegex: { regex: path.value } }),
+        : path.kind === "segments"
+          ? { pathSeparatedPrefix: path.value }
+          : { safeRegex: { regex: path.value } }),
     ...(ignoresCase ? { caseSensitive: false } : {}),
     ...nonEmpty({
       headers: match.headers.map(headerMatch),
@@ -180,6 +182,9 @@ function forward(action: ForwardAction, side: RouteSide): object {
     ...(single === undefined
       ? { weightedClusters: { clusters: action.clusters.map(weightedCluster) } }
       : { cluster: single.cluster }),
+    ...(action.unknownStatus === undefined
+      ? {}
+      : { clusterNotFoundResponseCode: "INTERNAL_SERVER_ERROR" }),
     timeout,
     ...(action.retry === undefined ? {} : { retryPolicy: retryPolicy(action.retry) }),
     ...pathRewrite(action),

@@ -3,10 +3,10 @@
 import { RE2JS } from "re2js";
 import type {
   HeaderMatch,
+  PathMatch,
   QueryMatch,
   Route,
   RouteConfiguration,
-  StringMatch,
   VirtualHost,
 } from "#pilot/ir/route.ts";
 
@@ -61,7 +61,7 @@ export function matchRoute(host: VirtualHost, request: Request): Route | undefin
 
 function takes({ match }: Route, request: Request): boolean {
   const [path, query] = split(request.path);
-  const parameters = new URLSearchParams(query);
+  const parameters = parametersOf(query);
   return (
     matchesText(match.path, path) &&
     match.headers.every((header) => matchesHeader(header, request)) &&
@@ -72,6 +72,17 @@ function takes({ match }: Route, request: Request): boolean {
 function split(path: string): [string, string] {
   const at = path.indexOf("?");
   return at < 0 ? [path, ""] : [path.slice(0, at), path.slice(at + 1)];
+}
+
+/** The first value of each name, as it was written: nothing is decoded. */
+function parametersOf(query: string): ReadonlyMap<string, string> {
+  const parameters = new Map<string, string>();
+  for (const part of query.split("&")) {
+    const at = part.indexOf("=");
+    const name = at < 0 ? part : part.slice(0, at);
+    if (!parameters.has(name)) parameters.set(name, at < 0 ? "" : part.slice(at + 1));
+  }
+  return parameters;
 }
 
 function matchesHeader({ name, match, invert }: HeaderMatch, request: Request): boolean {
@@ -97,14 +108,19 @@ function headerOf(name: string, request: Request): string | undefined {
   }
 }
 
-function matchesQuery({ name, match }: QueryMatch, parameters: URLSearchParams): boolean {
+function matchesQuery(
+  { name, match }: QueryMatch,
+  parameters: ReadonlyMap<string, string>,
+): boolean {
   const value = parameters.get(name);
-  if (value === null) return false;
+  if (value === undefined) return false;
   return match === undefined || matchesText(match, value);
 }
 
-function matchesText(match: StringMatch, text: string): boolean {
+function matchesText(match: PathMatch, text: string): boolean {
   switch (match.kind) {
+    case "segments":
+      return `${fold(match, text)}/`.startsWith(`${fold(match, match.value)}/`);
     case "exact":
       return fold(match, text) === fold(match, match.value);
     case "prefix":

@@ -23,8 +23,13 @@ export interface QueryMatch {
   readonly match?: StringMatch;
 }
 
+/** `segments`: `/a` is `/a` itself and what begins with `/a/`. */
+export type PathMatch =
+  | StringMatch
+  | { readonly kind: "segments"; readonly value: string; readonly ignoreCase?: boolean };
+
 export interface RouteMatch {
-  readonly path: StringMatch;
+  readonly path: PathMatch;
   readonly headers: readonly HeaderMatch[];
   readonly query: readonly QueryMatch[];
 }
@@ -90,6 +95,8 @@ export interface ForwardAction {
   readonly hostRewrite?: string;
   readonly mirrors: readonly Mirror[];
   readonly hash: readonly HashPolicy[];
+  /** The answer where a cluster doesn't exist; 503 where absent. */
+  readonly unknownStatus?: 500;
 }
 
 export interface RedirectAction {

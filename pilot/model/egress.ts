@@ -64,6 +64,15 @@ export function importsService(
   );
 }
 
+/** Whether rules that a namespace has attached to services are about one of the imported hosts. */
+export function importsAttached(
+  hosts: readonly EgressHost[],
+  namespace: string,
+  ruleHosts: readonly string[],
+): boolean {
+  return ruleHosts.some((host) => importsService(hosts, { namespace, host }));
+}
+
 /** Whether a VirtualService of a namespace is about one of the imported hosts. */
 export function importsRule(
   hosts: readonly EgressHost[],

@@ -33,6 +33,9 @@ export function resolveHost(text: string, namespace: string, clusterDomain: stri
   return hostname(`${text}.${namespace}.svc.${clusterDomain}`);
 }
 
+/** Where a destination leads that can never be one, for a reason that is told (RFC 6761). */
+export const NOWHERE = "nowhere.invalid" as Hostname;
+
 /** Host name of a Kubernetes Service. */
 export function serviceHost(name: string, namespace: string, clusterDomain: string): Hostname {
   return hostname(`${name}.${namespace}.svc.${clusterDomain}`);

@@ -55,6 +55,33 @@ export interface ConfigObject<K extends ConfigKind = ConfigKind> {
   readonly spec: ConfigSpecs[K];
   /** Of a generated object: a path in it → the path in the object that it was made from. */
   readonly sourcePaths?: Readonly<Record<string, string>>;
+  /** Of a VirtualService that was made from routes that say themselves which service they are of. */
+  readonly attachment?: Attachment;
+}
+
+/**
+ * Rules of one namespace that are attached to one service (Gateway API, "GAMMA"). Those of the
+ * service's namespace are for all clients; those of another only for clients of that namespace,
+ * where they come first. Paths are matched by segments; what can't be reached is answered 500.
+ */
+export interface Attachment {
+  /** Only this port of the service. */
+  readonly port?: number;
+  /** Where it is said that they are attached; several objects may, the oldest first. */
+  readonly parents: readonly Place[];
+  /** Where each of `spec.http` is written. */
+  readonly rules: readonly WrittenRule[];
+}
+
+/** A part of an object. */
+export interface Place {
+  readonly object: ObjectKey;
+  readonly path: string;
+}
+
+export interface WrittenRule extends Place {
+  /** Parts of the rule, `route[0]`, → their paths in the object; others are the rule's. */
+  readonly parts: Readonly<Record<string, string>>;
 }
 
 /** The union over kinds, so that `kind` narrows `spec`. */

@@ -4,7 +4,7 @@
  */
 
 import { cached } from "./cached.ts";
-import { egressListeners, importsRule, importsService } from "./egress.ts";
+import { egressListeners, importsAttached, importsRule, importsService } from "./egress.ts";
 import type { MeshConfig } from "./mesh-config.ts";
 import type { Hostname } from "./name.ts";
 import { type Service, type Sidecar, type VirtualService, compareText } from "./object.ts";
@@ -44,7 +44,10 @@ export function visibleServices(context: PushContext, scope: ProxyScope): Visibl
       );
 }
 
-/** Routing rules for sidecars about a host (or wildcard) that a scope sees, oldest first. */
+/**
+ * Routing rules for sidecars about a host (or wildcard) that a scope sees, oldest first; those that
+ * the clients' own namespace has attached to it before all others.
+ */
 export function visibleRulesFor(
   context: PushContext,
   scope: ProxyScope,
@@ -53,7 +56,22 @@ export function visibleRulesFor(
   const all = lookup(context.indexes.virtualServicesByHost, host);
   if (all.length === 0) return all;
   const sidecar = sidecarOf(context, scope);
-  return all.filter((rule) => isRuleOfMesh(rule, context.mesh, scope.namespace, sidecar));
+  const seen = all.filter((rule) => isRuleOfMesh(rule, context.mesh, scope.namespace, sidecar));
+  if (seen.every((rule) => rule.attachment === undefined)) return seen;
+  const owner = visibleServices(context, scope).byHost.get(host)?.namespace;
+  return [
+    ...seen.filter((rule) => isOfConsumer(rule, scope.namespace)),
+    ...seen.filter(
+      (rule) =>
+        !isOfConsumer(rule, scope.namespace) &&
+        (rule.attachment === undefined || rule.namespace === owner),
+    ),
+  ];
+}
+
+/** An attached rule of the clients' own namespace comes before all others. */
+function isOfConsumer(rule: VirtualService, namespace: string): boolean {
+  return rule.attachment !== undefined && rule.namespace === namespace;
 }
 
 /** The Sidecar object of a scope. */
@@ -115,7 +133,7 @@ function isRuleOfMesh(
     isForMesh(rule) &&
     isRuleVisible(rule, mesh, namespace) &&
     (sidecar === undefined ||
-      importsRule(
+      (rule.attachment === undefined ? importsRule : importsAttached)(
         egressListeners(sidecar, namespace).flatMap((listener) => listener.hosts),
         rule.namespace,
         hostsOf(rule, mesh.clusterDomain),

@@ -5,7 +5,7 @@
 
 import type { HTTPMatchRequest, HTTPRoute, StringMatch } from "#crds/types/networking-v1.ts";
 import type { ObjectKey } from "#pilot/model/name.ts";
-import type { VirtualService } from "#pilot/model/object.ts";
+import type { VirtualService, WrittenRule } from "#pilot/model/object.ts";
 import { type PushContext, delegateKey, objectOf } from "#pilot/model/push-context.ts";
 import { isRuleVisible } from "#pilot/model/visibility.ts";
 import { type Reporter, error } from "./result.ts";
@@ -16,6 +16,8 @@ export interface PlacedRule {
   readonly object: ObjectKey;
   readonly namespace: string;
   readonly path: string;
+  /** Of a rule that is attached to a service: what its author calls its parts. */
+  readonly written?: WrittenRule;
 }
 
 /** The VirtualServices that a rule delegates to, in order and without doubles. */
@@ -39,6 +41,10 @@ export function expandRules(
 ): PlacedRule[] {
   return (root.spec.http ?? []).flatMap((rule, at): PlacedRule[] => {
     const path = `spec.http[${at}]`;
+    const written = root.attachment?.rules[at];
+    if (written !== undefined) {
+      return [{ rule, object: written.object, namespace: root.namespace, path, written }];
+    }
     if (rule.delegate === undefined) {
       return [{ rule, object: root.key, namespace: root.namespace, path }];
     }

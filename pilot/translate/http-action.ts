@@ -18,7 +18,7 @@ import type {
   WeightedCluster,
 } from "#pilot/ir/route.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
-import { type Hostname, type ObjectKey, resolveHost } from "#pilot/model/name.ts";
+import { type Hostname, NOWHERE, type ObjectKey, resolveHost } from "#pilot/model/name.ts";
 import type { Service } from "#pilot/model/object.ts";
 import { policyFor } from "./destination-rule.ts";
 import type { MergedRule } from "./merged-rule.ts";
@@ -44,6 +44,8 @@ export interface ActionInput {
   readonly report: Reporter;
   /** Of the rule: `spec.http[0]`. */
   readonly path: string;
+  /** What a missing destination answers, other than 503. */
+  readonly unknownStatus?: 500;
 }
 
 /** The action of a rule for one of its match blocks. */
@@ -95,6 +97,7 @@ function forward(
     ...(host === undefined ? {} : { hostRewrite: host }),
     mirrors: mirrorsOf(rule, input),
     hash,
+    ...(input.unknownStatus === undefined ? {} : { unknownStatus: input.unknownStatus }),
   };
 }
 
@@ -127,18 +130,23 @@ function weightedClusters(
 export function clusterOf(
   destination: Destination,
   path: string,
-  input: Pick<ActionInput, "namespace" | "port" | "destinations" | "mesh" | "report">,
+  input: Pick<
+    ActionInput,
+    "namespace" | "port" | "destinations" | "mesh" | "report" | "unknownStatus"
+  >,
 ): ClusterName {
+  const answer = `answered ${input.unknownStatus ?? 503}`;
   const host = resolveHost(destination.host, input.namespace, input.mesh.clusterDomain);
   const { service, rule } = input.destinations.get(host) ?? {};
   const target = service?.aliasOf ?? host;
   const only = service?.ports.length === 1 ? service.ports[0]?.number : undefined;
   const port = destination.port?.number ?? only ?? input.port;
+  if (host === NOWHERE) return outboundCluster(host, port);
   if (service === undefined) {
-    const message = `no service ${host} is visible here: answered 503`;
+    const message = `no service ${host} is visible here: ${answer}`;
     warn(input.report, `${path}.host`, "UnknownHost", message);
   } else if (service.aliasOf === undefined && !service.ports.some((one) => one.number === port)) {
-    const message = `${host} has no port ${port}: answered 503`;
+    const message = `${host} has no port ${port}: ${answer}`;
     warn(input.report, `${path}.port`, "UnknownPort", message);
   }
   const subset = destination.subset ?? "";
@@ -147,7 +155,7 @@ export function clusterOf(
     service !== undefined &&
     rule?.subsets.some((one) => one.subset.name === subset) !== true
   ) {
-    const message = `no DestinationRule of ${host} has a subset ${subset}: answered 503`;
+    const message = `no DestinationRule of ${host} has a subset ${subset}: ${answer}`;
     warn(input.report, `${path}.subset`, "UnknownSubset", message);
   }
   const known = input.destinations.has(target) || target === host ? target : host;
@@ -225,7 +233,7 @@ const DEFAULT_PORTS: ReadonlyMap<string, number> = new Map([
 function redirect(
   spec: HTTPRedirect,
   match: HTTPMatchRequest | undefined,
-  { report, path }: ActionInput,
+  { report, path, port: requested }: ActionInput,
 ): RedirectAction | RespondAction {
   const texts = [spec.uri, spec.authority, spec.prefixRewrite];
   const invalid = texts.map((text) => controlProblem(text ?? "")).find((one) => one !== undefined);
@@ -233,11 +241,8 @@ function redirect(
     error(report, `${path}.redirect`, "InvalidText", `${invalid}: answered 503`);
     return { kind: "respond", status: 503 };
   }
-  const port =
-    spec.port ??
-    (spec.derivePort === "FROM_PROTOCOL_DEFAULT"
-      ? DEFAULT_PORTS.get(spec.scheme ?? "http")
-      : undefined);
+  const usual = DEFAULT_PORTS.get(spec.scheme ?? "http");
+  const port = spec.port ?? derivedPort(spec, usual, requested);
   if (spec.prefixRewrite !== undefined && match?.uri?.prefix === undefined) {
     const message = "prefixRewrite needs a match of uri.prefix to replace";
     warn(report, `${path}.redirect.prefixRewrite`, "NoPrefixMatch", message);
@@ -256,4 +261,15 @@ function redirect(
     ...(port === undefined ? {} : { port }),
     code: spec.redirectCode ?? 301,
   };
+}
+
+/** The listener's is the request's; the scheme's own need not be said. */
+function derivedPort(
+  { derivePort }: HTTPRedirect,
+  usual: number | undefined,
+  requested: number,
+): number | undefined {
+  if (derivePort === "FROM_PROTOCOL_DEFAULT") return usual;
+  if (derivePort !== "FROM_REQUEST_PORT" || requested === 0) return undefined;
+  return requested === usual ? undefined : requested;
 }

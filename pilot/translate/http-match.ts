@@ -4,7 +4,13 @@ import type {
   HTTPMatchRequest,
   StringMatch as StringMatchSpec,
 } from "#crds/types/networking-v1.ts";
-import type { HeaderMatch, QueryMatch, RouteMatch, StringMatch } from "#pilot/ir/route.ts";
+import type {
+  HeaderMatch,
+  PathMatch,
+  QueryMatch,
+  RouteMatch,
+  StringMatch,
+} from "#pilot/ir/route.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { Labels } from "#pilot/model/object.ts";
 import { compareText } from "#pilot/model/object.ts";
@@ -41,16 +47,22 @@ export function appliesTo(
   return matchesAll(match.sourceLabels ?? {}, view.source.labels);
 }
 
-const EVERYTHING: RouteMatch = { path: { kind: "prefix", value: "/" }, headers: [], query: [] };
+const EVERY_PATH: StringMatch = { kind: "prefix", value: "/" };
+const EVERYTHING: RouteMatch = { path: EVERY_PATH, headers: [], query: [] };
 
-/** The part of a block that the proxy evaluates; undefined (and a problem) where it can't be. */
+/**
+ * The part of a block that the proxy evaluates; undefined (and a problem) where it can't be.
+ * Prefixes are of characters, as Istio has them, or of segments.
+ */
 export function requestMatch(
   spec: HTTPMatchRequest | undefined,
   report: Reporter,
   path: string,
+  bySegments = false,
 ): RouteMatch | undefined {
   if (spec === undefined) return EVERYTHING;
-  const uri = pathMatch(spec, report, path);
+  const text = pathMatch(spec, report, path);
+  const uri = bySegments && text?.kind === "prefix" ? segments(text) : text;
   const headers = headerMatches(spec, report, path);
   const query = queryMatches(spec, report, path);
   if (uri === undefined || headers === undefined || query === undefined) return undefined;
@@ -64,10 +76,15 @@ function pathMatch(
 ): StringMatch | undefined {
   const parsed = stringMatch(spec.uri, report, `${path}.uri`);
   if (!parsed.ok) return undefined;
-  const match = parsed.match ?? EVERYTHING.path;
+  const match = parsed.match ?? EVERY_PATH;
   return spec.ignoreUriCase === true && match.kind !== "regex"
     ? { ...match, ignoreCase: true }
     : match;
+}
+
+/** A prefix that ends a segment takes nothing else as it is. */
+function segments(match: StringMatch & { kind: "prefix" }): PathMatch {
+  return match.value.endsWith("/") ? match : { ...match, kind: "segments" };
 }
 
 function headerMatches(

@@ -98,7 +98,7 @@ const buildRoutes = cached(
     rules: readonly (MergedRule | undefined)[],
     mesh: MeshConfig,
   ): Translated<readonly Route[]> =>
-    guarded(rule.key, [], () => {
+    guarded(rule.attachment?.parents[0]?.object ?? rule.key, [], () => {
       const report = reporter(rule.key);
       const hosts = hostsRead(rule, delegates, mesh);
       const destinations: Destinations = new Map(
@@ -118,7 +118,7 @@ const buildRoutes = cached(
         const inner = reporter(placed.object);
         const made = routesOfRule(placed, { view, destinations, mesh, report: inner, owner: rule });
         routes.push(...made.routes);
-        problems.push(...inner.problems);
+        problems.push(...inner.problems.map((one) => ({ ...one, path: pathIn(placed, one.path) })));
         if (made.everywhere) problems.push(...unreachable(placed, placedRules.slice(at + 1)));
         if (made.complete) break;
       }
@@ -159,7 +159,8 @@ function routesOfRule(
   const alternatives: (HTTPMatchRequest | undefined)[] = blocks.length === 0 ? [undefined] : blocks;
   for (const [at, block] of alternatives.entries()) {
     if (block !== undefined && !appliesTo(block, input.view, placed.namespace)) continue;
-    const match = requestMatch(block, input.report, `${placed.path}.match[${at}]`);
+    const where = `${placed.path}.match[${at}]`;
+    const match = requestMatch(block, input.report, where, placed.written !== undefined);
     if (match === undefined) continue;
     routes.push(buildRoute(placed, block, match, input));
     if (!matchesEverything(match)) continue;
@@ -194,6 +195,7 @@ function buildRoute(
     mesh,
     report,
     path,
+    ...(placed.written === undefined ? {} : { unknownStatus: 500 as const }),
   });
   const headers = headerChanges(rule.headers, report, `${path}.headers`);
   const fault = faultOf(rule.fault, report, `${path}.fault`);
@@ -202,16 +204,37 @@ function buildRoute(
   return {
     name: name !== "" && block?.name !== undefined ? `${name}.${block.name}` : name,
     match,
-    action,
+    action: placed.written === undefined ? action : withWrittenOrigins(action, placed),
     ...headers,
     ...(fault === undefined ? {} : { fault }),
     ...(cors === undefined ? {} : { cors }),
     operation: operationOf(action, match, input.owner.name, view.port),
     origins: [
-      originOf(placed.object, path),
-      ...(placed.object === input.owner.key ? [] : [originOf(input.owner.key)]),
+      originOf(placed.object, placed.written?.path ?? path),
+      ...(placed.object === input.owner.key || placed.written !== undefined
+        ? []
+        : [originOf(input.owner.key)]),
     ],
   };
+}
+
+/** Where the author of an attached rule wrote what is at a path of its VirtualService. */
+function pathIn({ path, written }: PlacedRule, at: string): string {
+  if (written === undefined || !at.startsWith(path)) return at;
+  const inner = at.slice(path.length + 1);
+  const part = Object.keys(written.parts).find(
+    (one) => inner === one || inner.startsWith(`${one}.`) || inner.startsWith(`${one}[`),
+  );
+  return part === undefined ? written.path : (written.parts[part] ?? written.path);
+}
+
+function withWrittenOrigins(action: Route["action"], placed: PlacedRule): Route["action"] {
+  if (action.kind !== "forward") return action;
+  const clusters = action.clusters.map((cluster) => ({
+    ...cluster,
+    origins: cluster.origins.map((one) => ({ ...one, path: pathIn(placed, one.path) })),
+  }));
+  return { ...action, clusters };
 }
 
 /** `host:port/path` of a single destination; several have the rule's name in the host's place. */
@@ -221,7 +244,10 @@ function operationOf(
   ruleName: string,
   port: number,
 ): string {
-  const path = match.path.kind === "prefix" ? `${match.path.value}*` : match.path.value;
+  const path =
+    match.path.kind === "prefix" || match.path.kind === "segments"
+      ? `${match.path.value}*`
+      : match.path.value;
   const only = singleCluster(action);
   const target = only === undefined ? undefined : parseOutboundCluster(only);
   return target === undefined

@@ -4,6 +4,7 @@
  */
 
 import { outboundCluster } from "#pilot/ir/name.ts";
+import type { Origin } from "#pilot/ir/origin.ts";
 import type { Route, RouteConfiguration, VirtualHost } from "#pilot/ir/route.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { cached } from "#pilot/model/cached.ts";
@@ -67,21 +68,24 @@ export function routesOfHost(
   openPorts: Iterable<number>,
 ): HostRoutes {
   const visible = visibleServices(context, scope);
-  const { rule: owner, problems } = ownerOf(context, scope, host);
+  const { rules, problems } = rulesOf(context, scope, host);
   const shared: PortHost[] = [];
   const own: RouteConfiguration[] = [];
   const service = visible.byHost.get(host);
   const ports = httpPorts(visible, host);
   if (service !== undefined && ports.length > 0) {
-    const rule = owner ?? wildcardRule(context, scope, host);
+    const isDecided = rules.some((rule) => rule.attachment?.port === undefined);
+    const wildcard = isDecided ? undefined : wildcardRule(context, scope, host);
+    const asked = wildcard === undefined ? rules : [...rules, wildcard];
     const sniffed = sniffedPorts(context, scope, service);
     for (const port of ports) {
-      const made = hostOfService(context, scope, { service, port, rule });
+      const made = hostOfService(context, scope, { service, port, rules: asked });
       problems.push(...made.problems);
       shared.push({ port, host: made.value, ruleOnly: false });
       if (sniffed.has(port)) own.push(ownConfiguration(service, port, made.value));
     }
   }
+  const owner = rules.find((rule) => rule.attachment === undefined);
   if (owner !== undefined) {
     for (const port of openPorts) {
       if (isServiceOn(visible, host, port)) continue;
@@ -95,21 +99,43 @@ export function routesOfHost(
   return { shared, own, problems };
 }
 
-/** The rule of a host, the oldest that names it; later ones are told that they are shadowed. */
-function ownerOf(
+/**
+ * The rules of a host, the first that has something for a port decides there. That is the oldest
+ * that names the host, unless some are for single ports; later ones are told that they are shadowed.
+ */
+function rulesOf(
   context: PushContext,
   scope: OutboundScope,
   host: Hostname,
-): { rule: VirtualService | undefined; problems: IrProblem[] } {
-  const [first, ...shadowed] = httpRulesFor(context, scope, host);
-  const problems = shadowed.map((rule): IrProblem => ({
-    object: rule.key,
-    path: `spec.hosts[${hostsOf(rule, context.mesh.clusterDomain).indexOf(host)}]`,
-    severity: "warning",
-    reason: "HostTaken",
-    message: `sidecars route ${host} by the older ${first?.key}`,
-  }));
-  return { rule: first, problems };
+): { rules: readonly VirtualService[]; problems: IrProblem[] } {
+  const all = httpRulesFor(context, scope, host);
+  const last = all.findIndex((rule) => rule.attachment?.port === undefined);
+  if (last < 0 || last === all.length - 1) return { rules: all, problems: [] };
+  const rules = all.slice(0, last + 1);
+  const [winner] = all.slice(last);
+  const problems = all.slice(last + 1).flatMap((rule): IrProblem[] => {
+    // Clients of other namespaces have it as it is meant.
+    if (winner?.attachment !== undefined && winner.namespace !== rule.namespace) return [];
+    const message = `sidecars route ${host} by the older ${originsOfRule(winner!)[0]?.object}`;
+    const at = hostsOf(rule, context.mesh.clusterDomain).indexOf(host);
+    return placesOfHost(rule, at).map((place) => ({
+      ...place,
+      severity: "warning",
+      reason: "HostTaken",
+      message,
+    }));
+  });
+  return { rules, problems };
+}
+
+/** Where it is written that a rule is about its host number `at`. */
+function placesOfHost(rule: VirtualService, at: number): readonly Origin[] {
+  return rule.attachment?.parents ?? [originOf(rule.key, `spec.hosts[${at}]`)];
+}
+
+/** What virtual hosts of a rule come from. */
+function originsOfRule(rule: VirtualService): readonly Origin[] {
+  return rule.attachment?.parents ?? [originOf(rule.key, "spec.hosts")];
 }
 
 function httpRulesFor(
@@ -128,7 +154,8 @@ function wildcardRule(
 ): VirtualService | undefined {
   const [, ...wildcards] = coveringKeys(context.indexes.virtualServicesByHost, host);
   for (const name of wildcards) {
-    const [rule] = httpRulesFor(context, scope, name);
+    // What is attached to a wildcard is about that service alone.
+    const rule = httpRulesFor(context, scope, name).find((one) => one.attachment === undefined);
     if (rule !== undefined) return rule;
   }
   return undefined;
@@ -203,34 +230,42 @@ const ruleHost = cached(
     domains: [host.includes(":") ? `[${host}]` : host],
     routes,
     requireTls: false,
-    origins: [originOf(rule.key, "spec.hosts")],
+    origins: originsOfRule(rule),
   }),
 );
 
-/** The virtual host of a service's port: routed by the most specific rule, else straight to it. */
+/** The virtual host of a service's port: routed by the first rule for it, else straight to it. */
 function hostOfService(
   context: PushContext,
   scope: OutboundScope,
   at: {
     readonly service: Service;
     readonly port: number;
-    readonly rule: VirtualService | undefined;
+    readonly rules: readonly VirtualService[];
   },
 ): Translated<VirtualHost> {
-  const { service, port, rule } = at;
-  const routed =
-    rule === undefined ? undefined : routesOf(context, scope, rule, { gateways: MESH, port });
-  const empty = routed === undefined || routed.value.length === 0;
+  const { service, port, rules } = at;
+  const problems: IrProblem[] = [];
+  let routes: readonly Route[] = [];
+  let rule: VirtualService | undefined;
+  for (const one of rules) {
+    const made = routesOf(context, scope, one, { gateways: MESH, port });
+    problems.push(...made.problems);
+    routes = made.value;
+    rule = one;
+    if (routes.length > 0) break;
+  }
+  const empty = routes.length === 0;
   const host = plainHost(
     service,
     port,
     domainsFor(context, scope, service),
     context.mesh,
     empty ? undefined : rule,
-    empty ? undefined : routed.value,
+    empty ? undefined : routes,
     empty ? ruleFor(context, scope, service) : undefined,
   );
-  return { value: host, problems: routed?.problems ?? [] };
+  return { value: host, problems };
 }
 
 /** Callers of other namespaces have the same names for a service: they share its virtual hosts. */
@@ -280,10 +315,7 @@ const plainHost = cached(
     domains,
     routes: routes ?? [straightTo(service, port, mesh, destinationRule)],
     requireTls: false,
-    origins: [
-      originOf(service.source),
-      ...(rule === undefined ? [] : [originOf(rule.key, "spec.hosts")]),
-    ],
+    origins: [originOf(service.source), ...(rule === undefined ? [] : originsOfRule(rule))],
   }),
   128,
 );
