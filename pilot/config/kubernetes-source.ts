@@ -43,7 +43,16 @@ const SECRET_OPTIONS: InformerOptions<KubeObject> = {
   transform: trimSecret,
 };
 
-const CUSTOM_RESOURCES = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG];
+/** Of the Gateway API, which need not be installed. */
+export const HTTP_ROUTES: Resource = {
+  group: "gateway.networking.k8s.io",
+  version: "v1",
+  kind: "HTTPRoute",
+  plural: "httproutes",
+  namespaced: true,
+};
+
+const CUSTOM_RESOURCES = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG, HTTP_ROUTES];
 
 /** Versions of Istio's kinds, the preferred first; their fields are the same. */
 const CONFIG_VERSIONS = ["v1", "v1beta1", "v1alpha3", "v1alpha1"];

@@ -1,6 +1,8 @@
 import { EventQueue } from "./event-queue.ts";
+import { HttpRouteFeed } from "./http-route-feed.ts";
 import { IngressFeed } from "./ingress-feed.ts";
 import type { Change } from "#pilot/model/change.ts";
+import type { ObjectKey } from "#pilot/model/name.ts";
 import { DEFAULT_MESH } from "#pilot/model/mesh-config.ts";
 import type { Problem } from "#pilot/model/problem.ts";
 import { Registry } from "#pilot/registry/registry.ts";
@@ -18,6 +20,8 @@ export interface ObjectFeedOptions {
   dnsTellsAllocated?: boolean;
   /** Hears of every object before anything is made of it. */
   observe?: (event: PlatformEvent) => void;
+  /** Hears of HTTPRoutes about whose parents there may be something else to say than before. */
+  onVerdict?: (key: ObjectKey) => void;
 }
 
 /** Where a source brings what it sees. */
@@ -33,6 +37,7 @@ export class ObjectFeed implements EventSink {
   readonly #options: ObjectFeedOptions;
   readonly #registry: Registry;
   readonly #ingresses: IngressFeed;
+  readonly #routes: HttpRouteFeed;
   readonly #unsupported = new UnsupportedObjects();
   /** Each makes its own objects of an event; their changes take effect together. */
   readonly #handlers: readonly EventHandler[];
@@ -46,9 +51,12 @@ export class ObjectFeed implements EventSink {
       mesh: { ...DEFAULT_MESH, clusterDomain, clusterId, dnsTellsAllocated },
     });
     this.#ingresses = new IngressFeed(clusterDomain);
+    const { onVerdict } = options;
+    this.#routes = new HttpRouteFeed({ clusterDomain, ...(onVerdict && { onVerdict }) });
     this.#handlers = [
       (event) => this.#registry.handle(event),
       (event) => (event.cluster === undefined ? this.#ingresses.handle(event) : []),
+      (event) => (event.cluster === undefined ? this.#routes.handle(event) : []),
     ];
     options.apply(this.#registry.initialChanges());
   }
@@ -75,11 +83,17 @@ export class ObjectFeed implements EventSink {
     }
   }
 
+  /** What became of the parents of an HTTPRoute; undefined where there is none. */
+  parentsOf(key: string): ReturnType<HttpRouteFeed["parentsOf"]> {
+    return this.#routes.parentsOf(key);
+  }
+
   /** What is wrong with objects by themselves. */
   problems(): readonly Problem[] {
     return [
       ...this.#registry.problems(),
       ...this.#ingresses.problems,
+      ...this.#routes.problems(),
       ...this.#unsupported.problems(),
     ];
   }
