@@ -1,10 +1,15 @@
 /** Which certificates a class of proxies has a use for: what Gateways and DestinationRules name. */
 
-import type { ClientTLSSettings, Server, TrafficPolicy } from "#crds/types/networking-v1.ts";
+import type {
+  ClientTLSSettings,
+  Server,
+  ServerTLSSettings,
+  TrafficPolicy,
+} from "#crds/types/networking-v1.ts";
 import { credentialResource, parseCredential, trustResource } from "./credential.ts";
 import { matchesAll } from "./labels.ts";
 import type { ObjectKey } from "./name.ts";
-import type { DestinationRule, Gateway } from "./object.ts";
+import type { DestinationRule, Gateway, Sidecar } from "./object.ts";
 import { lookup } from "./object-index.ts";
 import { type PushContext, objectOf } from "./push-context.ts";
 import type { OutboundScope, ProxyScope, WorkloadScope } from "./scope.ts";
@@ -34,19 +39,41 @@ export function trustFile(file: string): string {
   return `file-root:${file}`;
 }
 
-/** In the order of a server's fields: its certificates, then what it trusts. */
+/** Where a server's settings of TLS are written. */
+export interface ServerTlsPlace {
+  readonly object: ObjectKey;
+  readonly path: string;
+  /** Their fields are written elsewhere, in an object of another kind. */
+  readonly isMade?: boolean;
+}
+
 export function usesOfServer(gateway: Gateway, server: Server, at: number): CredentialUse[] {
-  const { tls } = server;
+  const path = gateway.sourcePaths?.[`spec.servers[${at}].tls`] ?? `spec.servers[${at}].tls`;
+  const isMade = gateway.sourcePaths !== undefined;
+  return usesOfServerTls(server.tls, { object: gateway.key, path, isMade });
+}
+
+/** Of what a Sidecar's proxies end themselves. */
+function usesOfIngress(sidecar: Sidecar): CredentialUse[] {
+  return (sidecar.spec.ingress ?? []).flatMap(({ tls }, at) =>
+    usesOfServerTls(tls, { object: sidecar.key, path: `spec.ingress[${at}].tls` }),
+  );
+}
+
+/** In the order of a server's fields: its certificates, then what it trusts. */
+export function usesOfServerTls(
+  tls: ServerTLSSettings | undefined,
+  { object, path, isMade = false }: ServerTlsPlace,
+): CredentialUse[] {
   const mode = tls?.mode ?? "SIMPLE";
   if (tls === undefined || !TERMINATING.has(mode)) return [];
-  const path = gateway.sourcePaths?.[`spec.servers[${at}].tls`] ?? `spec.servers[${at}].tls`;
   const use = (
     field: string,
     purpose: CredentialUse["purpose"],
     source: CredentialUse["source"],
   ): CredentialUse => ({
-    object: gateway.key,
-    path: gateway.sourcePaths === undefined ? `${path}.${field}` : path,
+    object,
+    path: isMade ? path : `${path}.${field}`,
     purpose,
     source,
   });
@@ -141,10 +168,12 @@ function usesOfClient(
 
 /** Every use that proxies of a scope have for certificates, Gateways and rules in their order. */
 export function credentialUses(context: PushContext, scope: ProxyScope): readonly CredentialUse[] {
-  return scope.kind === "workload" ? gatewayUses(context, scope) : ruleUses(context, scope);
+  return scope.kind === "workload" ? servedUses(context, scope) : ruleUses(context, scope);
 }
 
-function gatewayUses(context: PushContext, scope: WorkloadScope): CredentialUse[] {
+function servedUses(context: PushContext, scope: WorkloadScope): CredentialUse[] {
+  const sidecar = scope.sidecar === undefined ? undefined : objectOf(context, scope.sidecar);
+  if (sidecar?.kind === "Sidecar") return usesOfIngress(sidecar);
   return scope.gateways.flatMap((key) => {
     const gateway = objectOf(context, key);
     if (gateway?.kind !== "Gateway") return [];

@@ -237,6 +237,8 @@ const SERVER_TLS: Shape = {
   maxProtocolVersion: "text",
 };
 
+const CAPTURE: Shape = oneOf("DEFAULT", "IPTABLES", "NONE");
+
 const TARGET: Shape = { "name!": "text", "kind!": "text", group: "text", namespace: "text" };
 const TARGETS: Shape = [TARGET];
 
@@ -366,9 +368,22 @@ export const SHAPES: { readonly [K in ConfigKind]: Shape } = {
   },
   Sidecar: {
     workloadSelector: { labels: TEXT_MAP },
-    egress: [{ port: NAMED_PORT, bind: "text", captureMode: "text", hosts: TEXTS }],
-    ingress: [{ "port!": NAMED_PORT, bind: "text", captureMode: "text", defaultEndpoint: "text" }],
-    outboundTrafficPolicy: { mode: oneOf("REGISTRY_ONLY", "ALLOW_ANY") },
+    egress: [{ port: NAMED_PORT, bind: "text", captureMode: CAPTURE, hosts: TEXTS }],
+    ingress: [
+      {
+        "port!": NAMED_PORT,
+        bind: "text",
+        captureMode: CAPTURE,
+        defaultEndpoint: "text",
+        connectionPool: POOL,
+        tls: SERVER_TLS,
+      },
+    ],
+    inboundConnectionPool: POOL,
+    outboundTrafficPolicy: {
+      mode: oneOf("REGISTRY_ONLY", "ALLOW_ANY"),
+      egressProxy: DESTINATION,
+    },
   },
   EnvoyFilter: {
     workloadSelector: { labels: TEXT_MAP },

@@ -25,7 +25,7 @@ import { isEmptyDns, resolvable } from "./dns-endpoints.ts";
 import { balancingOf, localitySetting } from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
 import { type Reporter, type Translated, error, guarded, originOf, reporter } from "./result.ts";
-import { outboundPolicy } from "./outbound-routes.ts";
+import { outboundPolicy } from "./outbound-policy.ts";
 import { statName } from "./stat-name.ts";
 import { type PolicyPlace, applyPolicy } from "./traffic-policy.ts";
 

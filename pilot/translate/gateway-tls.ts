@@ -1,4 +1,4 @@
-/** How a gateway's server ends TLS. */
+/** How a gateway's server, or a Sidecar's ingress, ends TLS. */
 
 import type { ServerTLSSettings } from "#crds/types/networking-v1.ts";
 import type {
@@ -8,7 +8,12 @@ import type {
   TlsVersion,
   TrustSource,
 } from "#pilot/ir/tls.ts";
-import { type CredentialUse, usesOfServer } from "#pilot/model/credential-use.ts";
+import {
+  type CredentialUse,
+  type ServerTlsPlace,
+  usesOfServer,
+  usesOfServerTls,
+} from "#pilot/model/credential-use.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { PlannedServer } from "./gateway-plan.ts";
 import { type Reporter, type Translated, error, reporter, warn } from "./result.ts";
@@ -29,28 +34,58 @@ export function serverTls(
   planned: PlannedServer,
   mesh: MeshConfig,
 ): Translated<ServerTls | undefined> {
-  const { server, gateway, kind } = planned;
+  const { server, gateway, kind, path } = planned;
   const report = reporter(gateway.key);
-  const at = `${planned.path}.tls`;
+  const at = `${path}.tls`;
   const spec = server.tls;
   if (spec === undefined) {
     error(report, at, "NoCertificate", "a port that ends TLS needs tls settings");
     return { value: undefined, problems: report.problems };
   }
+  const uses = usesOfServer(gateway, server, indexIn(path));
+  const value = endTls(spec, { uses, at, carriesRequests: kind !== "tls" }, mesh, report);
+  return { value, problems: report.problems };
+}
+
+/** As `serverTls`, for a port that a Sidecar's proxies end TLS of. */
+export function ingressTls(
+  spec: ServerTLSSettings,
+  place: ServerTlsPlace,
+  mesh: MeshConfig,
+): Translated<ServerTls | undefined> {
+  const report = reporter(place.object);
+  const uses = usesOfServerTls(spec, place);
+  const value = endTls(spec, { uses, at: place.path, carriesRequests: true }, mesh, report);
+  return { value, problems: report.problems };
+}
+
+function endTls(
+  spec: ServerTLSSettings,
+  {
+    uses,
+    at,
+    carriesRequests,
+  }: {
+    readonly uses: readonly CredentialUse[];
+    readonly at: string;
+    readonly carriesRequests: boolean;
+  },
+  mesh: MeshConfig,
+  report: Reporter,
+): ServerTls | undefined {
   const sources =
     spec.mode === "ISTIO_MUTUAL"
       ? workloadSources(mesh, at, report)
-      : configuredSources(planned, spec, at, report);
-  if (sources === undefined) return { value: undefined, problems: report.problems };
+      : configuredSources(uses, spec, at, report);
+  if (sources === undefined) return undefined;
   const ofMesh = spec.mode === "ISTIO_MUTUAL";
-  const value: ServerTls = {
+  return {
     ...sources,
     requireClientCertificate: spec.mode === "MUTUAL" || ofMesh,
     ...checksOf(spec, at, sources.trust !== undefined, report),
     ...(ofMesh ? { cipherSuites: [] } : parametersOf(spec, mesh, at, report)),
-    alpn: ofMesh && kind === "tls" ? MESH_TCP_ALPN : HTTP_ALPN,
+    alpn: ofMesh && !carriesRequests ? MESH_TCP_ALPN : HTTP_ALPN,
   };
-  return { value, problems: report.problems };
 }
 
 type Sources = Pick<ServerTls, "credentials" | "trust">;
@@ -69,12 +104,11 @@ function workloadSources(mesh: MeshConfig, at: string, report: Reporter): Source
 }
 
 function configuredSources(
-  { gateway, server, path }: PlannedServer,
+  uses: readonly CredentialUse[],
   spec: ServerTLSSettings,
   at: string,
   report: Reporter,
 ): Sources | undefined {
-  const uses = usesOfServer(gateway, server, indexIn(path));
   const of = (purpose: CredentialUse["purpose"]): { kind: "named"; name: string }[] =>
     uses
       .filter((use) => use.purpose === purpose)

@@ -1,12 +1,16 @@
 /** The ports that a workload serves: those its services lead to, or those its Sidecar declares. */
 
 import { isIPv6 } from "node:net";
-import type { IstioIngressListener } from "#crds/types/networking-v1.ts";
+import type { ConnectionPoolSettings, IstioIngressListener } from "#crds/types/networking-v1.ts";
 import type { Origin } from "#pilot/ir/origin.ts";
+import type { ServerTls } from "#pilot/ir/tls.ts";
+import type { Sidecar } from "#pilot/model/object.ts";
 import { type Protocol, parseProtocol } from "#pilot/model/protocol.ts";
+import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
-import type { ServiceTarget, WorkloadScope } from "#pilot/model/scope.ts";
+import { type ServiceTarget, type WorkloadScope, meshOf } from "#pilot/model/scope.ts";
 import { sidecarOf } from "#pilot/model/visible.ts";
+import { ingressTls } from "./gateway-tls.ts";
 import { type Reporter, originOf, warn } from "./result.ts";
 
 /** Connections to the application come from here, so that they aren't redirected again. */
@@ -25,6 +29,12 @@ export interface InboundPort {
   readonly origins: readonly Origin[];
   readonly target: InboundTarget;
   readonly service?: ServiceTarget;
+  /** What the Sidecar says of connections to the application, and where. */
+  readonly pool?: { readonly spec: ConnectionPoolSettings; readonly path: string };
+  /** TLS of the Sidecar's own, instead of the mesh's. */
+  readonly tls?: ServerTls;
+  /** A listener of its own that connections come to by themselves, at this address. */
+  readonly listensAt?: string;
 }
 
 /** Where the application listens: where the connection was going, or a written address. */
@@ -47,7 +57,7 @@ export function inboundPorts(
   const ingress = sidecar?.spec.ingress ?? [];
   if (sidecar !== undefined && ingress.length > 0) {
     return ingress
-      .map((listener, at) => declaredPort(listener, at, scope, report))
+      .map((listener, at) => declaredPort(listener, at, { context, scope, sidecar }, report))
       .filter((port) => port !== undefined)
       .toSorted((left, right) => left.number - right.number);
   }
@@ -66,6 +76,7 @@ export function inboundPorts(
           ? { kind: "address", address: "127.0.0.1", port: target.targetPort }
           : { kind: "original", sourceAddress: SOURCE_ADDRESS },
       service: target,
+      ...poolOf(sidecar),
     });
   }
   return [...byNumber.values()].toSorted((left, right) => left.number - right.number);
@@ -74,31 +85,76 @@ export function inboundPorts(
 function declaredPort(
   listener: IstioIngressListener,
   at: number,
-  scope: WorkloadScope,
+  {
+    context,
+    scope,
+    sidecar,
+  }: {
+    readonly context: PushContext;
+    readonly scope: WorkloadScope;
+    readonly sidecar: Sidecar;
+  },
   report: Reporter,
 ): InboundPort | undefined {
   const path = `spec.ingress[${at}]`;
-  for (const field of ["tls", "connectionPool"] as const) {
-    if (listener[field] !== undefined) {
-      warn(report, `${path}.${field}`, "Unsupported", `${field} has no effect in this version`);
-    }
-  }
   const number = listener.port?.number;
   if (number === undefined) return undefined;
   const target = declaredTarget(listener.defaultEndpoint ?? "", scope, report, path);
-  const bind = listener.bind ?? "";
+  const written = listener.bind ?? "";
+  const bind = written === "" ? (scope.addresses[0] ?? "0.0.0.0") : written;
+  const tls = declaredTls(listener, path, meshOf(context, scope), report);
+  const protocol = parseProtocol(listener.port.protocol);
   return {
     number,
     servicePort: number,
-    protocol: parseProtocol(listener.port.protocol),
-    bind: bind === "" ? (scope.addresses[0] ?? "0.0.0.0") : bind,
+    protocol: tls === undefined ? protocol : (INSIDE_TLS.get(protocol) ?? protocol),
+    bind,
+    ...poolOf(sidecar, listener, path),
+    ...(tls === undefined ? {} : { tls }),
+    ...(listener.captureMode === "NONE" ? { listensAt: bind } : {}),
     host: "",
     origins: [originOf(report.object, path)],
     target: target ?? { kind: "original", sourceAddress: SOURCE_ADDRESS },
   };
 }
 
-/** `127.0.0.1:p`, `[::1]:p`, or `0.0.0.0:p` for the instance's own address. */
+/** What is left of a protocol when TLS has been ended. */
+const INSIDE_TLS: ReadonlyMap<Protocol, Protocol> = new Map([
+  ["HTTPS", "HTTP"],
+  ["TLS", "TCP"],
+]);
+
+/** A port that the mesh's own TLS comes to can't have another: two would stand for one. */
+function declaredTls(
+  { tls: spec }: IstioIngressListener,
+  path: string,
+  mesh: MeshConfig,
+  report: Reporter,
+): ServerTls | undefined {
+  if (spec === undefined) return undefined;
+  if (mesh.peerTls !== "DISABLE") {
+    const message = "counts only where mutual TLS of the mesh is off: the mesh's TLS is ended";
+    warn(report, `${path}.tls`, "MeshTlsInstead", message);
+    return undefined;
+  }
+  const made = ingressTls(spec, { object: report.object, path: `${path}.tls` }, mesh);
+  report.problems.push(...made.problems);
+  return made.value;
+}
+
+/** The listener's word on connections to the application, else the Sidecar's for all. */
+function poolOf(
+  sidecar: Sidecar | undefined,
+  listener?: IstioIngressListener,
+  path = "",
+): Pick<InboundPort, "pool"> {
+  const own = listener?.connectionPool;
+  if (own !== undefined) return { pool: { spec: own, path: `${path}.connectionPool` } };
+  const all = sidecar?.spec.inboundConnectionPool;
+  return all === undefined ? {} : { pool: { spec: all, path: "spec.inboundConnectionPool" } };
+}
+
+/** `unix://PATH`, `127.0.0.1:p`, `[::1]:p`, or `0.0.0.0:p` for the instance's own address. */
 function declaredTarget(
   text: string,
   scope: WorkloadScope,
@@ -106,6 +162,7 @@ function declaredTarget(
   path: string,
 ): InboundTarget | undefined {
   if (text === "") return undefined;
+  if (text.startsWith("unix://")) return { kind: "address", address: text, port: 0 };
   const split = /^(.*):(\d{1,5})$/.exec(text);
   const host = split?.[1]?.replace(/^\[|\]$/g, "");
   if (split === null || host === undefined) {

@@ -21,10 +21,10 @@ import { sidecarOf } from "#pilot/model/visible.ts";
 import { passthroughTo } from "./catch-all-clusters.ts";
 import { policyFor, ruleFor } from "./destination-rule.ts";
 import { type InboundPort, SOURCE_ADDRESS, inboundPorts } from "./inbound-ports.ts";
-import { observationOf } from "./observation.ts";
-import { forwardTo } from "./outbound-listeners.ts";
+import { type Observed, observationOf } from "./observation.ts";
+import { forwardTo } from "./virtual-outbound.ts";
 import { pathFields } from "./path-normalization.ts";
-import { type Reporter, type Translated, reporter } from "./result.ts";
+import { type Reporter, type Translated, reporter, warn } from "./result.ts";
 import { applyPolicy } from "./traffic-policy.ts";
 
 export const INBOUND_PORT = 15006;
@@ -42,7 +42,7 @@ export function translateInboundClusters(
   const report = reporter(sidecarOf(context, scope)?.key ?? originless);
   const clusters = new Map<string, Cluster>();
   for (const port of inboundPorts(context, scope, report)) {
-    const cluster = inboundClusterOf(context, scope, port);
+    const cluster = inboundClusterOf(context, scope, port, report);
     if (!clusters.has(cluster.name)) clusters.set(cluster.name, cluster);
   }
   const rest: Cluster = {
@@ -55,19 +55,27 @@ export function translateInboundClusters(
 
 const originless = "Sidecar//" as Reporter["object"];
 
-function inboundClusterOf(context: PushContext, scope: WorkloadScope, port: InboundPort): Cluster {
+function inboundClusterOf(
+  context: PushContext,
+  scope: WorkloadScope,
+  port: InboundPort,
+  report: Reporter,
+): Cluster {
   const { mesh } = context;
   const name = inboundCluster(port.number);
   const service = port.service === undefined ? undefined : objectOf(context, port.service.service);
   const rule =
     service?.kind === "Service" ? ruleFor(context, { ...scope, labels: {} }, service) : undefined;
-  const pool = policyFor(rule, port.servicePort, mesh).connectionPool;
+  const own = port.pool?.spec;
+  const pool = own ?? policyFor(rule, port.servicePort, mesh).connectionPool;
+  const read = reporter(report.object);
   const fields = applyPolicy(
     pool === undefined ? {} : { connectionPool: pool },
     { protocol: port.protocol, proxyType: scope.proxyType, direction: "inbound" },
     mesh,
-    () => ({ report: reporter(originless), path: "" }),
+    () => ({ report: read, path: "" }),
   );
+  if (port.pool !== undefined) tellPool(port.pool, read, report);
   const { panicThresholdPercent: _panic, ...rest } = fields;
   const { target } = port;
   return {
@@ -89,6 +97,21 @@ function inboundClusterOf(context: PushContext, scope: WorkloadScope, port: Inbo
         : [],
     origins: port.origins,
   };
+}
+
+/** What a rule of the service says wrongly is told to its clients' side. */
+function tellPool(
+  { spec, path }: NonNullable<InboundPort["pool"]>,
+  read: Reporter,
+  report: Reporter,
+): void {
+  for (const problem of read.problems) {
+    report.problems.push({ ...problem, path: problem.path.replace(/^\.connectionPool/, path) });
+  }
+  if (spec.http?.h2UpgradePolicy !== undefined) {
+    const message = "the application is called in the version that the port's protocol says";
+    warn(report, `${path}.http.h2UpgradePolicy`, "NoEffect", message);
+  }
 }
 
 function staticTarget(
@@ -118,8 +141,10 @@ export function translateInboundListeners(
   const ports = inboundPorts(context, scope, report);
   const observed = observationOf(context, scope, "server");
   const passThrough = passthroughChains(mesh);
-  const chains = ports.flatMap((port) => portChains(port, mesh.peerTls, mesh));
-  const sniffed = ports.filter((port) => listenerKind(port.protocol) === "auto");
+  const isTlsLookedFor = mesh.peerTls !== "DISABLE" || ports.some((port) => port.tls !== undefined);
+  const captured = ports.filter((port) => port.listensAt === undefined);
+  const chains = captured.flatMap((port) => portChains(port, mesh.peerTls, mesh));
+  const sniffed = captured.filter((port) => listenerKind(port.protocol) === "auto");
   return {
     value: [
       {
@@ -130,13 +155,9 @@ export function translateInboundListeners(
         direction: "inbound",
         bindToPort: true,
         useOriginalDestination: false,
-        inspectors: [
-          "original-destination",
-          ...(mesh.peerTls === "DISABLE" ? [] : (["tls"] as const)),
-          "http",
-        ],
+        inspectors: ["original-destination", ...(isTlsLookedFor ? (["tls"] as const) : []), "http"],
         uninspectedPorts: [
-          ...ports.filter((port) => !sniffed.includes(port)).map((port) => port.number),
+          ...captured.filter((port) => !sniffed.includes(port)).map((port) => port.number),
           INBOUND_PORT,
         ].toSorted((left, right) => left - right),
         inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
@@ -152,10 +173,43 @@ export function translateInboundListeners(
         ],
         ...observed.value,
         ...pathFields(mesh),
-        origins: ports.flatMap((port) => port.origins),
+        origins: captured.flatMap((port) => port.origins),
       },
+      ...ports.flatMap((port) =>
+        port.listensAt === undefined
+          ? []
+          : [ownListener(port, port.listensAt, mesh, observed.value)],
+      ),
     ],
     problems: [...report.problems, ...observed.problems],
+  };
+}
+
+/** Where connections come by themselves, without redirection (`captureMode: NONE`). */
+function ownListener(
+  port: InboundPort,
+  address: string,
+  mesh: MeshConfig,
+  observed: Observed,
+): Listener {
+  const filterChains = portChains(port, mesh.peerTls, mesh);
+  const isAuto = listenerKind(port.protocol) === "auto";
+  const hasTls = filterChains.some((chain) => chain.match.transport === "tls");
+  return {
+    name: `${port.bind}_${port.number}`,
+    address,
+    port: port.number,
+    additionalAddresses: [],
+    direction: "inbound",
+    bindToPort: true,
+    useOriginalDestination: false,
+    inspectors: [...(hasTls ? (["tls"] as const) : []), ...(isAuto ? (["http"] as const) : [])],
+    uninspectedPorts: [],
+    inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
+    filterChains,
+    ...observed,
+    ...pathFields(mesh),
+    origins: port.origins,
   };
 }
 
@@ -214,11 +268,18 @@ function draftsFor(protocol: Protocol, peerTls: PeerTls): ChainDraft[] {
   return drafts;
 }
 
+/** TLS of the port's own is all that it takes. */
+function draftsOf({ tls }: InboundPort, protocol: Protocol, peerTls: PeerTls): ChainDraft[] {
+  if (tls === undefined) return draftsFor(protocol, peerTls);
+  const kind = listenerKind(protocol) === "http" ? "http" : "tcp";
+  return [{ kind, match: { transport: "tls" }, tls }];
+}
+
 function portChains(port: InboundPort, peerTls: PeerTls, mesh: MeshConfig): FilterChain[] {
   const name = `${port.bind}_${port.number}`;
   const cluster = inboundCluster(port.number);
   const protocol: Protocol = isTls(port.protocol) ? "TCP" : port.protocol;
-  return draftsFor(protocol, peerTls).map(({ match, tls, kind }) => ({
+  return draftsOf(port, protocol, peerTls).map(({ match, tls, kind }) => ({
     name,
     match: { destinationPort: port.number, ...match },
     connection:

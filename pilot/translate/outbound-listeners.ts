@@ -5,15 +5,14 @@
  */
 
 import type { ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";
-import { BLACK_HOLE, type ClusterName, PASSTHROUGH, outboundCluster } from "#pilot/ir/name.ts";
+import { outboundCluster } from "#pilot/ir/name.ts";
 import { type Origin, mergeOrigins } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
-import { cached } from "#pilot/model/cached.ts";
-import type { MeshConfig, OutboundPolicy } from "#pilot/model/mesh-config.ts";
+import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
 import { coveringKeys } from "#pilot/model/object-index.ts";
-import { SERVER_FIRST_PORTS, isTls, listenerKind } from "#pilot/model/protocol.ts";
+import { isTls, listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, destinationsOf, hasConnectionRules } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleRulesFor, visibleServices } from "#pilot/model/visible.ts";
@@ -22,13 +21,13 @@ import { ruleFor } from "./destination-rule.ts";
 import type { Destinations } from "./http-action.ts";
 import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
 import { type Observed, observationOf } from "./observation.ts";
-import { ANY, type PlannedPort, outboundListenerPlan } from "./outbound-plan.ts";
-import { outboundPolicy, unmatched as unmatchedHost } from "./outbound-routes.ts";
+import { ANY, type PlannedPort, isSharedBind, outboundListenerPlan } from "./outbound-plan.ts";
+import { egressProblems, egressProxy, outboundPolicy } from "./outbound-policy.ts";
 import { pathFields } from "./path-normalization.ts";
 import { type Translated, originOf } from "./result.ts";
 import { type TcpPolicy, policyOfRoute, tcpPolicy } from "./tcp-policy.ts";
+import { type Rest, unmatched, virtualOutbound } from "./virtual-outbound.ts";
 
-export const OUTBOUND_PORT = 15001;
 const PLAIN_HTTP: ChainMatch = { transport: "plain", applicationProtocols: ["http/1.1", "h2c"] };
 
 /** What services want of one address and port. */
@@ -36,6 +35,8 @@ interface Draft {
   readonly address: string;
   readonly port: number;
   additional: readonly string[];
+  /** Connections come by themselves. */
+  bindToPort: boolean;
   /** Name of the route configuration of requests. */
   routes?: string;
   /** Some cluster behind it resolves hosts on request. */
@@ -66,20 +67,25 @@ export function translateOutboundListeners(
     for (const [address = ANY, ...additional] of groups) {
       const draft = draftAt(drafts, address, port.number);
       draft.additional = additional;
+      draft.bindToPort ||= planned.bound?.bindToPort === true;
       draft.origins.push(originOf(service.source));
       draft.resolves ||= service.resolution === "dns-on-request";
       if (http) {
-        draft.routes ??= address === ANY ? String(port.number) : `${service.host}:${port.number}`;
+        draft.routes ??= isSharedBind(planned)
+          ? String(port.number)
+          : `${service.host}:${port.number}`;
       }
       addChains(draft, chains.value, service, problems);
     }
   }
   const policy = outboundPolicy(context, scope);
+  const elsewhere = egressProxy(context, scope);
+  problems.push(...egressProblems(context, scope));
   const observed = observationOf(context, scope, "client");
   const listeners = [...drafts.values()].map((draft) =>
-    finish(draft, context.mesh, policy, observed.value),
+    finish(draft, context.mesh, { policy, elsewhere }, observed.value),
   );
-  listeners.push(virtualOutbound(context.mesh, policy, observed.value));
+  listeners.push(virtualOutbound(context.mesh, policy, observed.value, elsewhere));
   listeners.sort((left, right) => compareText(left.name, right.name));
   return { value: listeners, problems: [...problems, ...observed.problems] };
 }
@@ -88,7 +94,15 @@ function draftAt(drafts: Map<string, Draft>, address: string, port: number): Dra
   const name = `${address}_${port}`;
   const found = drafts.get(name);
   if (found !== undefined) return found;
-  const draft: Draft = { address, port, additional: [], resolves: false, chains: [], origins: [] };
+  const draft: Draft = {
+    address,
+    port,
+    additional: [],
+    bindToPort: false,
+    resolves: false,
+    chains: [],
+    origins: [],
+  };
   drafts.set(name, draft);
   return draft;
 }
@@ -129,7 +143,7 @@ function sameTarget(left: FilterChain, right: FilterChain): boolean {
 function finish(
   draft: Draft,
   mesh: MeshConfig,
-  policy: OutboundPolicy,
+  { policy, elsewhere }: Rest,
   observed: Observed,
 ): Listener {
   const name = `${draft.address}_${draft.port}`;
@@ -157,7 +171,7 @@ function finish(
     port: draft.port,
     additionalAddresses: draft.additional,
     direction: "outbound",
-    bindToPort: false,
+    bindToPort: draft.bindToPort,
     useOriginalDestination: false,
     inspectors: [
       ...(byName ? (["tls"] as const) : []),
@@ -166,96 +180,11 @@ function finish(
     uninspectedPorts: [],
     inspectionTimeoutMs: mesh.protocolDetectionTimeoutMs,
     filterChains: alone ? [rest] : chains,
-    ...(alone ? {} : { defaultFilterChain: rest ?? unmatched(mesh, policy) }),
+    ...(alone ? {} : { defaultFilterChain: rest ?? unmatched(mesh, policy, elsewhere) }),
     ...observed,
     ...pathFields(mesh),
     origins: mergeOrigins(draft.origins),
   };
-}
-
-const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): FilterChain => ({
-  name: "PassthroughFilterChain",
-  match: {},
-  connection: forwardTo(policy === "REGISTRY_ONLY" ? BLACK_HOLE : PASSTHROUGH),
-  origins: [],
-}));
-
-const virtualOutbound = cached(
-  (mesh: MeshConfig, policy: OutboundPolicy, observed: Observed): Listener => ({
-    name: "virtualOutbound",
-    address: ANY,
-    port: OUTBOUND_PORT,
-    additionalAddresses: [],
-    direction: "outbound",
-    bindToPort: true,
-    useOriginalDestination: true,
-    ...inspection(mesh, policy),
-    filterChains: [
-      {
-        name: "virtualOutbound-blackhole",
-        match: { destinationPort: OUTBOUND_PORT },
-        connection: forwardTo(BLACK_HOLE),
-        origins: [],
-      },
-      ...(policy === "ALLOW_ANY_DYNAMIC_DNS" ? [requestsToAnyName(mesh, policy)] : []),
-      {
-        name: "virtualOutbound-catchall-tcp",
-        match: {},
-        connection: forwardTo(policy === "REGISTRY_ONLY" ? BLACK_HOLE : PASSTHROUGH),
-        origins: [],
-      },
-    ],
-    ...observed,
-    ...pathFields(mesh),
-    origins: [],
-  }),
-);
-
-/** How long a connection to an undeclared place may keep silent before it counts as no request. */
-const SILENCE_MS = 5000;
-
-/**
- * Where undeclared names may be called, requests are looked for. This holds up servers that speak
- * first, those behind other listeners too, so their usual ports are left out.
- */
-function inspection(
-  { protocolDetectionTimeoutMs: configured }: MeshConfig,
-  policy: OutboundPolicy,
-): Pick<Listener, "inspectors" | "uninspectedPorts" | "inspectionTimeoutMs"> {
-  return policy === "ALLOW_ANY_DYNAMIC_DNS"
-    ? {
-        inspectors: ["http"],
-        uninspectedPorts: [...SERVER_FIRST_PORTS],
-        inspectionTimeoutMs: configured === 0 ? SILENCE_MS : configured,
-      }
-    : { inspectors: [], uninspectedPorts: [], inspectionTimeoutMs: configured };
-}
-
-function requestsToAnyName(mesh: MeshConfig, policy: OutboundPolicy): FilterChain {
-  return {
-    name: "virtualOutbound-catchall-tcp-http",
-    match: { applicationProtocols: ["http/1.1", "h2c"] },
-    connection: {
-      kind: "http",
-      role: "outbound",
-      statPrefix: "outbound_virtualOutbound_allow_any_dynamic_dns;",
-      routes: {
-        kind: "inline",
-        configuration: {
-          name: "allow_any_dynamic_dns",
-          virtualHosts: [unmatchedHost(mesh, policy)],
-          ignorePort: true,
-          origins: [],
-        },
-      },
-      dnsCache: DNS_CACHE,
-    },
-    origins: [],
-  };
-}
-
-export function forwardTo(cluster: ClusterName): FilterChain["connection"] {
-  return { kind: "tcp", statPrefix: cluster, clusters: [{ cluster, weight: 1 }] };
 }
 
 /** Rules with `tcp` or `tls` about a host: those that name it, else the most specific wildcard. */
@@ -344,10 +273,10 @@ function statPrefixOf(route: L4Route, { service, port }: PlannedPort): string {
 
 /** TLS to a name without an address is told apart from its neighbours by the server name. */
 function straightChain(
-  { service, port, binds, ranges }: PlannedPort,
+  { service, port, binds, ranges, bound }: PlannedPort,
   policy: TcpPolicy,
 ): FilterChain {
-  const named = isTls(port.protocol) && binds[0] === ANY;
+  const named = isTls(port.protocol) && (binds[0] === ANY || bound !== undefined);
   const cluster = outboundCluster(service.host, port.number);
   return {
     match: {

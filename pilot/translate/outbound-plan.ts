@@ -3,7 +3,7 @@
 import { isIP } from "node:net";
 import { cached } from "#pilot/model/cached.ts";
 import { canonicalCidr } from "#pilot/model/cidr.ts";
-import { type EgressHost, egressListeners, importsService } from "#pilot/model/egress.ts";
+import { type EgressListener, egressListeners, importsService } from "#pilot/model/egress.ts";
 import type { Service, ServicePort, Sidecar } from "#pilot/model/object.ts";
 import { listenerKind } from "#pilot/model/protocol.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
@@ -18,6 +18,8 @@ export interface PlannedPort {
   readonly binds: readonly string[];
   /** Ranges that only a match on the destination can tell apart on a shared listener. */
   readonly ranges: readonly string[];
+  /** A Sidecar says where: connections come there by themselves, or are for that address. */
+  readonly bound?: { readonly bindToPort: boolean };
 }
 
 /** Wildcard address of shared listeners. */
@@ -62,8 +64,8 @@ export function isHttpLike({ port }: PlannedPort): boolean {
 }
 
 /** Whether all services of the port's number share a listener. */
-export function isSharedBind({ binds }: PlannedPort): boolean {
-  return binds[0] === ANY;
+export function isSharedBind({ binds, bound }: PlannedPort): boolean {
+  return binds[0] === ANY || bound !== undefined;
 }
 
 /** A gateway of another network is no address that a client would call. */
@@ -88,10 +90,13 @@ const plan = cached(
     namespace: string,
     pods: readonly string[] | undefined,
   ): readonly PlannedPort[] => {
-    const limits = portLimits(sidecar, namespace);
+    const listeners = sidecar === undefined ? [] : egressListeners(sidecar, namespace);
     return service.ports
-      .filter((port) => port.protocol !== "UDP" && allowsPort(limits, service, port.number))
-      .map((port) => planPort(service, port, pods));
+      .filter((port) => port.protocol !== "UDP" && allowsPort(listeners, service, port.number))
+      .map((port) => {
+        const listener = listenerFor(listeners, service, port.number);
+        return boundTo(listener, planPort(service, port, pods));
+      });
   },
 );
 
@@ -120,21 +125,33 @@ function planPort(
   return { ...shared, ranges };
 }
 
-interface PortLimit {
-  readonly hosts: readonly EgressHost[];
-  readonly port: number | undefined;
-}
-
-function portLimits(sidecar: Sidecar | undefined, namespace: string): readonly PortLimit[] {
-  if (sidecar === undefined) return [];
-  const listeners = egressListeners(sidecar, namespace);
-  if (listeners.every((listener) => listener.port === undefined)) return [];
-  return listeners.map(({ hosts, port }) => ({ hosts, port: port?.number }));
-}
-
 /** A Sidecar's egress listener with a port is about that port of its hosts only. */
-function allowsPort(limits: readonly PortLimit[], service: Service, port: number): boolean {
-  if (limits.length === 0) return true;
-  const limit = limits.filter(({ hosts }) => importsService(hosts, service));
-  return limit.length === 0 || limit.some((one) => one.port === undefined || one.port === port);
+function allowsPort(listeners: readonly EgressListener[], service: Service, port: number): boolean {
+  const about = listeners.filter(({ hosts }) => importsService(hosts, service));
+  return about.length === 0 || about.some((one) => isAbout(one, port));
+}
+
+/** Of those about a service's port, one that names it comes before one for all. */
+function listenerFor(
+  listeners: readonly EgressListener[],
+  service: Service,
+  port: number,
+): EgressListener | undefined {
+  const about = listeners.filter((one) => isAbout(one, port) && importsService(one.hosts, service));
+  return about.find((one) => one.port !== undefined) ?? about[0];
+}
+
+function isAbout(listener: EgressListener, port: number): boolean {
+  return listener.port === undefined || listener.port.number === port;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+/** What the listener says of the address (Istio, "IstioEgressListener": bind, captureMode). */
+function boundTo(listener: EgressListener | undefined, planned: PlannedPort): PlannedPort {
+  if (listener === undefined) return planned;
+  const bindToPort = listener.capture === "NONE" || listener.bind.startsWith("unix://");
+  if (listener.bind === "" && !bindToPort) return planned;
+  const address = listener.bind === "" ? LOOPBACK : listener.bind;
+  return { ...planned, binds: [address], bound: { bindToPort } };
 }

@@ -13,7 +13,7 @@ import { compareText } from "#pilot/model/object.ts";
 import { coveringKeys, lookup } from "#pilot/model/object-index.ts";
 import { type PushContext, hostsOf } from "#pilot/model/push-context.ts";
 import type { OutboundScope } from "#pilot/model/scope.ts";
-import { sidecarOf } from "#pilot/model/visible.ts";
+import { egressProxy, outboundPolicy } from "./outbound-policy.ts";
 import { byKey, noteProblems } from "./keyed-list.ts";
 import {
   type MutableRouteChanges,
@@ -82,7 +82,10 @@ export class OutboundRoutes {
       noteOwn(changes, before?.own ?? [], after.own);
     }
     this.#closePorts(changes);
-    this.#updateRest(unmatched(context.mesh, outboundPolicy(context, scope)), changes);
+    this.#updateRest(
+      unmatched(context.mesh, outboundPolicy(context, scope), egressProxy(context, scope)),
+      changes,
+    );
     for (const [port, ofPort] of drafts) this.#updatePort(port, ofPort, changes);
     const { configurations, hosts: inside } = changes;
     const all = [configurations.gone, configurations.fresh, inside.gone, inside.fresh];
@@ -225,12 +228,6 @@ function noteOwn(
   }
 }
 
-/** What happens to destinations that nobody declared: the Sidecar's word, else the mesh's. */
-export function outboundPolicy(context: PushContext, scope: OutboundScope): OutboundPolicy {
-  const own = sidecarOf(context, scope)?.spec.outboundTrafficPolicy?.mode;
-  return own ?? context.mesh.outboundTrafficPolicy;
-}
-
 const REST: Readonly<Record<OutboundPolicy, { name: string; cluster?: ClusterName }>> = {
   ALLOW_ANY: { name: "allow_any", cluster: PASSTHROUGH },
   ALLOW_ANY_DYNAMIC_DNS: { name: "allow_any_dynamic_dns", cluster: ALLOW_ANY_DNS },
@@ -238,29 +235,32 @@ const REST: Readonly<Record<OutboundPolicy, { name: string; cluster?: ClusterNam
 };
 
 /** What takes requests for hosts that nobody declared. */
-export const unmatched = cached((_mesh: MeshConfig, policy: OutboundPolicy): VirtualHost => {
-  const { name, cluster } = REST[policy];
-  return {
-    name,
-    domains: ["*"],
-    routes: [
-      {
-        name,
-        match: { path: { kind: "prefix", value: "/" }, headers: [], query: [] },
-        action:
-          cluster !== undefined
-            ? {
-                kind: "forward",
-                clusters: [{ cluster, weight: 1, origins: [] }],
-                timeoutMs: 0,
-                mirrors: [],
-                hash: [],
-              }
-            : { kind: "respond", status: 502 },
-        origins: [],
-      },
-    ],
-    requireTls: false,
-    origins: [],
-  };
-});
+export const unmatched = cached(
+  (_mesh: MeshConfig, policy: OutboundPolicy, elsewhere?: ClusterName): VirtualHost => {
+    const { name, cluster: usual } = REST[policy];
+    const cluster = policy === "ALLOW_ANY" ? (elsewhere ?? usual) : usual;
+    return {
+      name,
+      domains: ["*"],
+      routes: [
+        {
+          name,
+          match: { path: { kind: "prefix", value: "/" }, headers: [], query: [] },
+          action:
+            cluster !== undefined
+              ? {
+                  kind: "forward",
+                  clusters: [{ cluster, weight: 1, origins: [] }],
+                  timeoutMs: 0,
+                  mirrors: [],
+                  hash: [],
+                }
+              : { kind: "respond", status: 502 },
+          origins: [],
+        },
+      ],
+      requireTls: false,
+      origins: [],
+    };
+  },
+);
