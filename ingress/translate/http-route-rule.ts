@@ -3,32 +3,19 @@
 import type {
   BackendObjectReference,
   HTTPBackendRef,
-  HTTPMatchRequest,
   HTTPRoute,
   HTTPRouteDestination,
   HTTPRouteMatch,
   HTTPRouteRule,
-  HTTPValueMatch,
-  StringMatch,
 } from "#crds/types/networking-v1.ts";
 import { NOWHERE, type ObjectKey, serviceHost } from "#pilot/model/name.ts";
 import type { WrittenRule } from "#pilot/model/object.ts";
 import type { Problem } from "#pilot/model/problem.ts";
 import { type BackendResult, type Filtered, applyFilters } from "./http-route-filter.ts";
+import { type MatchedRule, forMatch, patternProblem } from "./http-route-match.ts";
 import type { RouteLookup, Verdict } from "./http-route-parent.ts";
 
-/** The more specific comes first, number by number. */
-export type Precedence = readonly [
-  pathKind: number,
-  pathLength: number,
-  method: number,
-  headers: number,
-  query: number,
-];
-
-export interface RankedRule {
-  readonly rule: HTTPRoute;
-  readonly rank: Precedence;
+export interface RankedRule extends MatchedRule {
   readonly written: WrittenRule;
 }
 
@@ -60,15 +47,15 @@ export function translateRule(spec: HTTPRouteRule, input: RuleInput): Translated
   const filtered = applyFilters(spec.filters ?? [], resolve, `${path}.filters`);
   const to = destinations(spec.backendRefs ?? [], resolve, path);
   const refused = [...filtered.refused, ...to.refused];
-  const refuse = (one: { path: string } & Verdict): void => {
-    problems.push({ object, severity: "error", ...one });
+  const refuse = (where: string, { reason, message }: Verdict): void => {
+    problems.push({ object, path: where, severity: "error", reason, message });
   };
-  refused.forEach(refuse);
+  for (const one of refused) refuse(one.path, one);
   if ("sessionPersistence" in spec) {
     const message = "sessions don't stick to endpoints by this: use a DestinationRule";
-    refuse({ path: `${path}.sessionPersistence`, reason: "UnsupportedField", message });
+    refuse(`${path}.sessionPersistence`, { reason: "UnsupportedField", message });
   }
-  const matches = spec.matches ?? [];
+  const matches = (spec.matches ?? []).length === 0 ? [EVERYTHING] : (spec.matches ?? []);
   const name = spec.name ?? `${input.namespace}.${input.name}.${at}`;
   const action = refused.some(({ fatal }) => fatal)
     ? { directResponse: { status: 500 } }
@@ -81,9 +68,15 @@ export function translateRule(spec: HTTPRouteRule, input: RuleInput): Translated
     ...timing(spec),
   };
   const parts = { ...filtered.parts, ...to.parts, timeout: `${path}.timeouts` };
-  const rules = (matches.length === 0 ? [EVERYTHING] : matches).flatMap((match, index) => {
-    const written = { object, path, parts: { ...parts, "match[0]": `${path}.matches[${index}]` } };
-    return forMatch(rule, match, filtered).map((one) => ({ ...one, written }));
+  const rules = matches.flatMap((match, index) => {
+    const where = `${path}.matches[${index}]`;
+    const invalid = patternProblem(match);
+    if (invalid !== undefined) {
+      refuse(`${where}.${invalid.path}`, { reason: "InvalidRegex", message: invalid.message });
+      return [];
+    }
+    const written = { object, path, parts: { ...parts, "match[0]": where } };
+    return forMatch(rule, match, filtered.removesPrefix).map((one) => ({ ...one, written }));
   });
   const [first] = [...refused, ...to.missing, ...filtered.missing];
   if (first === undefined) return { rules, problems };
@@ -171,89 +164,6 @@ function resolveBackend(
     default:
       return no("InvalidKind", `${group}/${kind} is no backend: name a Service or a Hostname`);
   }
-}
-
-/** A prefix that is replaced by one that ends a segment needs two rules, lest `//` come of it. */
-function forMatch(
-  rule: HTTPRoute,
-  match: HTTPRouteMatch,
-  filtered: Filtered,
-): Omit<RankedRule, "written">[] {
-  const block = blockOf(match);
-  const rank = rankOf(match, block);
-  const prefix = block.uri?.prefix;
-  const { redirect } = rule;
-  if (prefix !== undefined && prefix !== "/") {
-    if (redirect?.prefixRewrite?.endsWith("/") === true) {
-      const { prefixRewrite: uri, ...rest } = redirect;
-      const whole = { ...block, uri: { exact: prefix } };
-      const below = { ...block, uri: { prefix: `${prefix}/` } };
-      return [
-        { rule: { ...rule, redirect: { ...rest, uri }, match: [whole] }, rank },
-        { rule: { ...rule, match: [below] }, rank },
-      ];
-    }
-    if (rule.rewrite !== undefined && filtered.removesPrefix) {
-      const { uri: _uri, ...rest } = rule.rewrite;
-      const uriRegexRewrite = { match: `^${quoted(prefix)}(/?)(.*)`, rewrite: String.raw`/\2` };
-      const rewrite = { ...rest, uriRegexRewrite };
-      return [{ rule: { ...rule, rewrite, match: [block] }, rank }];
-    }
-  }
-  return [{ rule: { ...rule, match: [block] }, rank }];
-}
-
-function quoted(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
-}
-
-function blockOf({
-  path,
-  headers = [],
-  queryParams = [],
-  method,
-}: HTTPRouteMatch): HTTPMatchRequest {
-  const { type = "PathPrefix", value = "/" } = path ?? {};
-  const uri: StringMatch =
-    type === "Exact"
-      ? { exact: value }
-      : type === "RegularExpression"
-        ? { regex: value }
-        : { prefix: value === "/" ? value : value.replace(/\/$/, "") };
-  return {
-    uri,
-    ...(headers.length === 0 ? {} : { headers: byName(headers, (one) => one.toLowerCase()) }),
-    ...(queryParams.length === 0 ? {} : { queryParams: byName(queryParams, (one) => one) }),
-    ...(method === undefined ? {} : { method: { exact: method } }),
-  };
-}
-
-/** Of equal names the first counts. */
-function byName(
-  values: readonly HTTPValueMatch[],
-  nameOf: (name: string) => string,
-): Record<string, StringMatch> {
-  const entries = values.map(({ name, type, value }): [string, StringMatch] => [
-    nameOf(name),
-    type === "RegularExpression" ? { regex: value } : { exact: value },
-  ]);
-  return Object.fromEntries(entries.toReversed());
-}
-
-/** Gateway API, HTTPRouteRule: Exact before PathPrefix, then Istio's order of the rest. */
-function rankOf(
-  { method }: HTTPRouteMatch,
-  { uri, headers, queryParams }: HTTPMatchRequest,
-): Precedence {
-  const { exact, prefix, regex = "" } = uri ?? {};
-  const path = exact ?? prefix ?? regex;
-  return [
-    exact !== undefined ? 3 : prefix !== undefined ? 2 : 1,
-    path.length,
-    method === undefined ? 0 : 1,
-    Object.keys(headers ?? {}).length,
-    Object.keys(queryParams ?? {}).length,
-  ];
 }
 
 /** The usual number of attempts where a route asks for retries and says no number. */

@@ -108,6 +108,17 @@ describe("matches", () => {
   });
 });
 
+test("a match with a pattern that nobody can read takes nothing", () => {
+  const { parts, problems } = ruleOf({
+    matches: [{ path: { type: "RegularExpression", value: "/(" } }],
+    backendRefs: [BACKEND],
+  });
+  expect(mergeParts(parts).spec.http).toEqual([]);
+  expect(problems.map(({ path, reason }) => [path, reason])).toEqual([
+    ["spec.rules[0].matches[0].path.value", "InvalidRegex"],
+  ]);
+});
+
 describe("filters", () => {
   test.each([
     [

@@ -7,10 +7,9 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { load } from "js-yaml";
 import { type Call, simulate } from "#pilot/explain/simulate.ts";
-import { Registry } from "#pilot/registry/registry.ts";
 import { findEnvoy, validate } from "./envoy-validate.ts";
 import { caseFolders, compareGolden } from "./golden-files.ts";
-import { contextOf, readWorld, resourcesFor, translateFor, wholeIr } from "./world.ts";
+import { WorldFeed, contextOf, readWorld, resourcesFor, translateFor, wholeIr } from "./world.ts";
 
 const TESTDATA = join(import.meta.dirname, "testdata");
 const INPUTS = ["in.yaml", "calls.yaml"];
@@ -26,8 +25,8 @@ interface CallCase {
 describe.each(caseFolders(TESTDATA))("world %s", (name) => {
   const folder = join(TESTDATA, name);
   const world = readWorld(join(folder, "in.yaml"));
-  const registry = new Registry();
-  const context = contextOf(world.objects, registry);
+  const feed = new WorldFeed();
+  const context = contextOf(world.objects, feed);
   const translated = translateFor(context, world.proxy);
   const { resources, problems } = resourcesFor(context, world.proxy);
   const messages = (type: string): object[] =>
@@ -41,7 +40,7 @@ describe.each(caseFolders(TESTDATA))("world %s", (name) => {
     const { secrets, ...rest } = wholeIr(translated);
     const ir = secrets.length === 0 ? rest : { ...rest, secrets };
     const outputs = {
-      ir: { ...ir, refused: [...registry.problems(), ...problems] },
+      ir: { ...ir, refused: [...feed.problems(), ...problems] },
       clusters: messages("cluster"),
       endpoints: messages("endpoint"),
       listeners: messages("listener"),

@@ -14,10 +14,10 @@ import {
   updatePushContext,
 } from "#pilot/model/push-context.ts";
 import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
-import { Registry } from "#pilot/registry/registry.ts";
 import { ScopeTranslation, translateScope } from "#pilot/translate/translate.ts";
 import { randomNumbers, randomObject, randomSecret } from "./random-world.ts";
-import { eventOf } from "./world.ts";
+import { randomRoute } from "./random-routes.ts";
+import { WorldFeed, eventOf } from "./world.ts";
 
 const SEEDS = Array.from({ length: 12 }, (_none, seed) => seed + 1);
 
@@ -66,25 +66,27 @@ function shuffled<T>(list: readonly T[], random: (below: number) => number): T[]
 describe.each(SEEDS)("a random world of seed %i", (seed) => {
   const random = randomNumbers(seed);
   const secrets = randomNumbers(seed);
+  const routes = randomNumbers(seed);
   const objects = [
     ...new Map(
       [
         ...Array.from({ length: 60 }, () => randomObject(random)),
         ...Array.from({ length: 6 }, () => randomSecret(secrets)),
+        ...Array.from({ length: 12 }, () => randomRoute(routes)),
       ].map((object) => [keyOf(object), object]),
     ).values(),
   ];
 
   test("gives the same bytes in whatever order it is told", () => {
     const inOrder = (list: readonly KubeObject[]): string => {
-      const registry = new Registry();
-      return told(createPushContext(list.flatMap((object) => registry.handle(eventOf(object)))));
+      const feed = new WorldFeed();
+      return told(createPushContext(list.flatMap((object) => feed.handle(eventOf(object)))));
     };
     expect(inOrder(shuffled(objects, random))).toBe(inOrder(objects));
   });
 
   test("changed step by step, equals the world built at once", () => {
-    const registry = new Registry();
+    const feed = new WorldFeed();
     let context = createPushContext([]);
     let irs = new Map<string, ScopeTranslation>();
     const present = new Map<string, KubeObject>();
@@ -95,15 +97,20 @@ describe.each(SEEDS)("a random world of seed %i", (seed) => {
       else present.set(keyOf(object), object);
       const secret = randomSecret(secrets);
       present.set(keyOf(secret), secret);
+      const route = randomRoute(routes);
+      const routeType = routes(3) === 0 ? "delete" : "upsert";
+      if (routeType === "delete") present.delete(keyOf(route));
+      else present.set(keyOf(route), route);
       const changes = [
-        ...registry.handle(eventOf(object, type)),
-        ...registry.handle(eventOf(secret)),
+        ...feed.handle(eventOf(object, type)),
+        ...feed.handle(eventOf(secret)),
+        ...feed.handle(eventOf(route, routeType)),
       ];
       const next = updatePushContext(context, changes);
       irs = checkStep({ changes, previous: context, next, before: irs });
       context = next;
     }
-    const fresh = new Registry();
+    const fresh = new WorldFeed();
     const whole = createPushContext(
       [...present.values()].flatMap((object) => fresh.handle(eventOf(object))),
     );
@@ -180,14 +187,12 @@ function listsOf(ir: ScopeIr): Record<IrList, unknown> {
 
 describe("unchanged resources", () => {
   test("are the same objects after a change of something else", () => {
-    const registry = new Registry();
+    const feed = new WorldFeed();
     const random = randomNumbers(7);
     const objects = Array.from({ length: 60 }, () => randomObject(random)).filter(
       (object) => object.kind !== "Sidecar" && object.kind !== "ConfigMap",
     );
-    const context = createPushContext(
-      objects.flatMap((object) => registry.handle(eventOf(object))),
-    );
+    const context = createPushContext(objects.flatMap((object) => feed.handle(eventOf(object))));
     const scope = scopesOf(context, PROXIES[0]!).outbound;
     const ir = new ScopeTranslation(context, scope);
     const before = byName(buildResources(ir));
@@ -197,7 +202,7 @@ describe("unchanged resources", () => {
       metadata: { name: "new", namespace: "default" },
       spec: { clusterIP: "192.0.2.250", ports: [{ name: "http", port: 12_345 }] },
     };
-    const changes = registry.handle(eventOf(object));
+    const changes = feed.handle(eventOf(object));
     const next = updatePushContext(context, changes);
     ir.update(next, new Map(LISTS.map((list) => [list, "all"])));
     const after = byName(buildResources(ir));

@@ -11,6 +11,7 @@ import { type Proxy, parseProxy } from "#pilot/model/proxy.ts";
 import { type PushContext, createPushContext } from "#pilot/model/push-context.ts";
 import { type ProxyScope, scopesOf } from "#pilot/model/scope.ts";
 import { patchesOf, problemsOfFilters } from "#pilot/push/scope-patches.ts";
+import { HttpRouteFeed } from "#pilot/config/http-route-feed.ts";
 import { type PlatformEvent, Registry } from "#pilot/registry/registry.ts";
 import { translateScope } from "#pilot/translate/translate.ts";
 
@@ -52,21 +53,41 @@ export function eventOf(object: KubeObject, type: PlatformEvent["type"] = "upser
   return { type, object, ...(cluster === undefined ? {} : { cluster }) };
 }
 
+/** Objects as pilot's feed makes changes of them, Ingresses apart. */
+export class WorldFeed {
+  readonly #registry: Registry;
+  readonly #routes = new HttpRouteFeed({ clusterDomain: "cluster.local" });
+
+  constructor(registry: Registry = new Registry()) {
+    this.#registry = registry;
+  }
+
+  initialChanges(): Change[] {
+    return this.#registry.initialChanges();
+  }
+
+  handle(event: PlatformEvent): Change[] {
+    const made = this.#registry.handle(event);
+    return event.cluster === undefined ? [...made, ...this.#routes.handle(event)] : made;
+  }
+
+  problems(): IrProblem[] {
+    return [...this.#registry.problems(), ...this.#routes.problems()];
+  }
+}
+
 export function changesOf(
   objects: readonly KubeObject[],
-  registry: Registry = new Registry(),
+  feed: Pick<WorldFeed, "initialChanges" | "handle"> = new WorldFeed(),
 ): Change[] {
-  return [
-    ...registry.initialChanges(),
-    ...objects.flatMap((object) => registry.handle(eventOf(object))),
-  ];
+  return [...feed.initialChanges(), ...objects.flatMap((object) => feed.handle(eventOf(object)))];
 }
 
 export function contextOf(
   objects: readonly KubeObject[],
-  registry: Registry = new Registry(),
+  feed: Pick<WorldFeed, "initialChanges" | "handle"> = new WorldFeed(),
 ): PushContext {
-  return createPushContext(changesOf(objects, registry));
+  return createPushContext(changesOf(objects, feed));
 }
 
 /** Both scopes of the proxy as one: what it is told in all. */
