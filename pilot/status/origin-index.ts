@@ -2,6 +2,7 @@
 
 import type { ResourceOrigin } from "#pilot/cache/resource.ts";
 import type { ResourceTable } from "#pilot/cache/table.ts";
+import { cached } from "#pilot/model/cached.ts";
 
 /** One class of proxies, as far as provenance goes. */
 export interface ScopeTables {
@@ -19,7 +20,7 @@ class TableOrigins {
   /** Looks at what has changed since the last time, and at nothing else. */
   follow(table: ResourceTable): void {
     if (this.#position === table.head) return;
-    const delta = table.since(this.#position);
+    const delta = this.#position === 0 ? undefined : table.since(this.#position);
     if (delta === undefined) {
       this.counts.clear();
       this.#byName.clear();
@@ -51,12 +52,12 @@ class TableOrigins {
   }
 }
 
-/** Services are most of all origins, and have no status of ours. */
-function objectsOf(origins: readonly ResourceOrigin[]): ReadonlySet<string> {
+/** Services are most of all origins, and have no status of ours. Classes share most resources. */
+const objectsOf = cached((origins: readonly ResourceOrigin[]): readonly string[] => {
   const objects = new Set<string>();
   for (const { object } of origins) if (!object.startsWith("Service/")) objects.add(object);
-  return objects;
-}
+  return [...objects];
+});
 
 /** Forgets a scope with its tables: nothing here keeps either. */
 export class OriginIndex {

@@ -6,6 +6,7 @@ import { controlPlaneId } from "./discovery-response.ts";
 import { startGrpcServer } from "./grpc-server.ts";
 import type { CallHandler, GrpcCall, GrpcServer } from "./grpc-server.ts";
 import type { AnswerQuestion } from "./question.ts";
+import { RequestMemory } from "./request-memory.ts";
 import { DiscoveryStream } from "./stream.ts";
 import type { StreamEvents } from "./stream-events.ts";
 import { SharedFrames } from "#pilot/cache/shared-frames.ts";
@@ -55,6 +56,7 @@ export async function startDiscoveryServer(
 ): Promise<DiscoveryServer> {
   const streams = new Set<DiscoveryStream>();
   const frames = new SharedFrames();
+  const requests = new RequestMemory();
   const controlPlane = controlPlaneId(options.instance ?? hostname(), options.version);
   let opened = 0;
   const open = (protocol: Protocol, call: GrpcCall): CallHandler => {
@@ -66,6 +68,7 @@ export async function startDiscoveryServer(
       controlPlane,
       openView: options.openView,
       frames,
+      requests,
       events: options.events,
       ...(options.answer === undefined ? {} : { answer: options.answer }),
       log: options.log,

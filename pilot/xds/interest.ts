@@ -14,10 +14,11 @@ export function noteDeltaInterest(
   subscription: Subscription,
   request: DiscoveryRequest,
   first: boolean,
-): string[] {
+): readonly string[] {
   if (request.unsubscribe.includes(EVERYTHING)) subscription.unsubscribeAll();
   subscription.unsubscribe(request.unsubscribe);
-  const names = request.names.filter((name) => name !== EVERYTHING);
+  const { names: all } = request;
+  const names = all.includes(EVERYTHING) ? all.filter((name) => name !== EVERYTHING) : all;
   const unnamed = first && request.names.length === 0 && ruleOf(subscription.type).wildcard;
   if (unnamed || names.length < request.names.length) subscription.subscribeAll();
   if (names.length > 0) subscription.subscribe(names);

@@ -1,10 +1,10 @@
 import { STATUS } from "./grpc-frames.ts";
-import { parseRequest } from "./discovery-request.ts";
 import type { DiscoveryRequest } from "./discovery-request.ts";
 import { buildResponse } from "./discovery-response.ts";
 import { HeldState } from "./held-state.ts";
 import { noteDeltaInterest, noteSotwInterest } from "./interest.ts";
 import type { AnswerQuestion } from "./question.ts";
+import type { RequestMemory } from "./request-memory.ts";
 import { PushGate } from "./push-gate.ts";
 import { Subscription } from "./subscription.ts";
 import type { Outstanding } from "./subscription.ts";
@@ -35,6 +35,7 @@ export interface StreamOptions {
   controlPlane: string;
   openView: OpenView;
   frames: SharedFrames;
+  requests: RequestMemory;
   events: StreamEvents;
   /** Answers requests of types that aren't resources. */
   answer?: AnswerQuestion;
@@ -97,7 +98,7 @@ export class DiscoveryStream {
     if (this.#ended) return;
     let request: DiscoveryRequest;
     try {
-      request = parseRequest(this.protocol, bytes);
+      request = this.#options.requests.parse(this.protocol, bytes);
       if (this.#answers(request)) return;
       if (this.#view === undefined && !this.#open(request)) return;
     } catch (error) {

@@ -1,6 +1,7 @@
 import type { WholeState } from "./held-state.ts";
 import { Isolation } from "./isolation.ts";
 import type { Rejection } from "./stream-events.ts";
+import { LackingNames, WantedNames, tableOf } from "./names.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
 import type { ResourceTable, TableReader } from "#pilot/cache/table.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
@@ -36,7 +37,7 @@ export class Subscription implements TableReader {
   wildcard = false;
   /** State of the world: none at all no longer means everything. */
   everNamed = false;
-  readonly names = new Set<string>();
+  readonly names = new WantedNames();
   outstanding: Outstanding | undefined;
   /** The last response that was accepted, and the last that was sent (for syncz). */
   ackedNonce = "";
@@ -46,10 +47,11 @@ export class Subscription implements TableReader {
   /** The first request gets an answer even if there is nothing to say. */
   mustAnswer: boolean;
   readonly #admits: (name: string) => boolean;
+  readonly #admitsAll: boolean;
   readonly #onRecovered: (rejection: Rejection) => void;
   readonly #isolation = new Isolation();
   readonly #cursors = new Map<ResourceTable, number>();
-  readonly #lacking = new Set<string>();
+  readonly #lacking = new LackingNames();
   readonly #removed = new Set<string>();
   /** Asked for, never there: that can be told whatever else is on its way. */
   readonly #absent = new Set<string>();
@@ -65,6 +67,7 @@ export class Subscription implements TableReader {
     this.#reconnected = options.known.size > 0;
     this.mustAnswer = !this.#reconnected;
     this.#admits = options.admits ?? (() => true);
+    this.#admitsAll = options.admits === undefined;
     this.#onRecovered = options.onRecovered ?? (() => undefined);
     for (const table of tables) this.#join(table);
   }
@@ -91,18 +94,13 @@ export class Subscription implements TableReader {
     return this.#refused.size > 0;
   }
 
-  /** Names waiting to be sent. */
-  get lacking(): ReadonlySet<string> {
-    return this.#lacking;
-  }
-
   get removed(): ReadonlySet<string> {
     return this.#removed;
   }
 
   /** Whether resources wait to be sent: for the first time, or again after a refusal. */
   get hasMore(): boolean {
-    return this.#lacking.size > 0 || this.#isolation.size > 0;
+    return !this.#lacking.isEmpty || this.#isolation.size > 0;
   }
 
   /**
@@ -152,8 +150,10 @@ export class Subscription implements TableReader {
   /** Everything that exists is wanted; what the client has already isn't sent again. */
   subscribeAll(): void {
     this.wildcard = true;
+    const isNew = this.#isNew;
     for (const table of this.#cursors.keys()) {
-      for (const resource of table.resources()) this.#lack(resource);
+      if (isNew) this.#lacking.addAll(table);
+      for (const resource of isNew ? [] : table.resources()) this.#lack(resource);
     }
     for (const name of this.#known.keys()) {
       if (this.#find(name) === undefined && this.#admits(name)) this.#drop(name);
@@ -162,7 +162,7 @@ export class Subscription implements TableReader {
 
   unsubscribeAll(): void {
     this.wildcard = false;
-    for (const name of [...this.#lacking, ...this.#removed]) {
+    for (const name of [...this.#lacking.names(), ...this.#removed]) {
       if (!this.names.has(name)) this.#forget(name);
     }
     for (const name of this.#refused.keys()) if (!this.names.has(name)) this.#forgive(name);
@@ -177,6 +177,12 @@ export class Subscription implements TableReader {
 
   /** A name that is wanted already is sent again: the client has lost it. */
   subscribe(names: readonly string[]): void {
+    const whole = this.#isNew ? tableOf(names, this.#cursors.keys()) : undefined;
+    if (whole !== undefined) {
+      this.names.begin(names);
+      this.#lacking.addAll(whole);
+      return;
+    }
     for (const name of names) {
       const resource = this.#find(name);
       // Tables keep one string a name; a copy for each stream would be the largest part of it.
@@ -225,6 +231,7 @@ export class Subscription implements TableReader {
     for (const table of tables) {
       const position = this.#cursors.get(table) ?? 0;
       if (position === table.head) continue;
+      this.#lacking.spread(table, (name) => this.wants(name));
       const delta = table.since(position);
       if (delta === undefined) return false;
       for (const { name } of delta.changed) {
@@ -244,7 +251,7 @@ export class Subscription implements TableReader {
   /** The resources that are lacking, which from now on count as sent. */
   takeLacking(): EncodedResource[] {
     const resources: EncodedResource[] = [];
-    for (const name of this.#lacking) {
+    for (const name of this.#lacking.names()) {
       const resource = this.#find(name);
       if (resource !== undefined) resources.push(resource);
     }
@@ -274,21 +281,12 @@ export class Subscription implements TableReader {
   takeWholeTables(): ResourceTable[] {
     const whole: ResourceTable[] = [];
     for (const table of this.#cursors.keys()) {
-      if (table.size === 0 || this.#lacking.size < table.size) continue;
-      if (!this.#lacksAll(table)) continue;
+      if (!this.#lacking.takeAll(table)) continue;
       for (const name of this.#refused.keys())
         if (table.get(name) !== undefined) this.#forgive(name);
-      for (const resource of table.resources()) this.#lacking.delete(resource.name);
       whole.push(table);
     }
     return whole;
-  }
-
-  #lacksAll(table: ResourceTable): boolean {
-    for (const resource of table.resources()) {
-      if (!this.#lacking.has(resource.name)) return false;
-    }
-    return true;
   }
 
   /** The answer to a nonce: the response that it ends, if that is the one outstanding. */
@@ -310,6 +308,12 @@ export class Subscription implements TableReader {
       if (resource !== undefined) return resource;
     }
     return undefined;
+  }
+
+  /** The client has named nothing and has nothing: all that is wanted is lacking. */
+  get #isNew(): boolean {
+    const known = this.#known.size + this.#removed.size + this.names.size;
+    return known === 0 && this.#admitsAll;
   }
 
   #lack(resource: EncodedResource): void {
@@ -345,6 +349,7 @@ export class Subscription implements TableReader {
     const left = [...this.#cursors.keys()].filter((table) => !tables.includes(table));
     const joined = tables.filter((table) => !this.#cursors.has(table));
     if (left.length === 0 && joined.length === 0) return;
+    for (const table of left) this.#lacking.spread(table);
     const had = new Map<string, string>();
     for (const table of left) {
       const current = this.#cursors.get(table) === table.head;

@@ -2,6 +2,7 @@
 
 import { encodeResource } from "#pilot/cache/resource.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
+import { RequestMemory } from "#pilot/xds/request-memory.ts";
 import { SharedFrames } from "#pilot/cache/shared-frames.ts";
 import type { Protocol } from "#pilot/cache/shared-frames.ts";
 import { ResourceTable } from "#pilot/cache/table.ts";
@@ -106,6 +107,7 @@ export class StreamHarness {
       local: "192.0.2.2:1",
       controlPlane: "{}",
       frames: new SharedFrames(),
+      requests: new RequestMemory(),
       openView: (node, { onChange }) => {
         this.#change = onChange;
         if (node["id"] === "bad") return { ok: false, message: "id: no" };
