@@ -14,7 +14,9 @@ import { INGRESSES } from "#cluster/api/resources.ts";
 import type { PkiFiles } from "#cluster/api/process-config.ts";
 import { keepProcess } from "#cluster/client/keep-process.ts";
 import { loadCrds } from "#crds/load.ts";
+import { CONTROLLER } from "#ingress/translate/http-route-parent.ts";
 import { startDirectorySource } from "#pilot/config/directory-source.ts";
+import { HTTP_ROUTES } from "#pilot/config/kubernetes-source.ts";
 import { type MeshSource, startMeshSource } from "#pilot/config/mesh-source.ts";
 import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import type { ObjectCheck } from "#pilot/config/yaml-file.ts";
@@ -100,6 +102,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     observe: (event) => {
       if (event.cluster === undefined) statuses.observe(event);
     },
+    onVerdict: (key) => statuses.noteVerdict(key),
   });
   const ownProblems = (): IrProblem[] => [...feed.problems(), ...pusher.problems()];
   const statuses = new ObjectStatuses({
@@ -111,6 +114,11 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
     inspect(key) {
       const object = objectOf(pusher.context, key as ObjectKey);
       return object === undefined ? [] : referenceProblems(pusher.context, object);
+    },
+    routes: {
+      resource: HTTP_ROUTES,
+      controllerName: CONTROLLER,
+      parentsOf: (key) => feed.parentsOf(key),
     },
   });
   const noteChange = (): void => {
@@ -129,7 +137,7 @@ async function serve(options: ServeOptions, signal: AbortSignal): Promise<void> 
   const client = source?.client;
   farProblems = () => source?.problems() ?? [];
   if (client !== undefined) {
-    const resources = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG, INGRESSES];
+    const resources = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG, HTTP_ROUTES, INGRESSES];
     const toEvent = problemEvents({ client, resources, log, signal });
     sinks.push((problem) => void toEvent(problem));
   }

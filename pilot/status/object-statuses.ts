@@ -8,6 +8,8 @@ import type { WeighedProblem } from "./object-status.ts";
 import { refusalProblems } from "./refusals.ts";
 import type { Refusal } from "./refusals.ts";
 import { Replicas } from "./replicas.ts";
+import { RouteStatuses } from "./route-statuses.ts";
+import type { ParentVerdict } from "./route-statuses.ts";
 import { StatusBoard } from "./status-board.ts";
 import type { ObservedObject } from "./status-board.ts";
 import { StatusWriter } from "./status-writer.ts";
@@ -29,6 +31,12 @@ export interface ObjectStatusesOptions {
   refusals: () => Iterable<Refusal>;
   /** What an object names that doesn't exist; must be cheap. */
   inspect: (key: string) => readonly WeighedProblem[];
+  /** The kind whose status speaks of parents. */
+  routes?: {
+    resource: Resource<AnyObject>;
+    controllerName: string;
+    parentsOf: (key: string) => readonly ParentVerdict[] | undefined;
+  };
 }
 
 export interface RunOptions {
@@ -48,6 +56,8 @@ export class ObjectStatuses {
   readonly #tracker: ConvergenceTracker;
   readonly #groups: ReadonlyMap<string, string>;
   readonly #options: ObjectStatusesOptions;
+  readonly #routes: RouteStatuses | undefined;
+  #writer: StatusWriter | undefined;
   #board: StatusBoard | undefined;
   /** Until there is a board. */
   readonly #observed = new Map<string, ObservedObject>();
@@ -55,6 +65,15 @@ export class ObjectStatuses {
   constructor(options: ObjectStatusesOptions) {
     this.#options = options;
     this.#groups = new Map(options.resources.map(({ kind, group }) => [kind, group]));
+    const { routes } = options;
+    this.#routes =
+      routes &&
+      new RouteStatuses({
+        controllerName: routes.controllerName,
+        parentsOf: routes.parentsOf,
+        write: (object, status) => this.#writer?.write(object, status),
+        now: Date.now,
+      });
     this.#tracker = new ConvergenceTracker({
       connections: options.connections,
       now: () => performance.now(),
@@ -65,10 +84,16 @@ export class ObjectStatuses {
   /** An object as its source has it; those of other kinds are none of ours. */
   observe({ type, object }: { type: "upsert" | "delete"; object: KubeObject }): void {
     const { apiVersion = "", kind = "", metadata } = object;
-    const group = this.#groups.get(kind);
-    if (group === undefined || !apiVersion.startsWith(`${group}/`)) return;
     const { namespace = "default", name, generation = 0 } = metadata;
     const key = `${kind}/${namespace}/${name}`;
+    const { resource } = this.#options.routes ?? {};
+    if (kind === resource?.kind && apiVersion.startsWith(`${resource.group}/`)) {
+      if (type === "delete") this.#routes?.gone(key);
+      else this.#routes?.observe({ key, apiVersion, generation, status: object.status });
+      return;
+    }
+    const group = this.#groups.get(kind);
+    if (group === undefined || !apiVersion.startsWith(`${group}/`)) return;
     if (type === "delete") {
       this.#observed.delete(key);
       this.#board?.gone(key);
@@ -92,6 +117,11 @@ export class ObjectStatuses {
     this.#tracker.converged(proxy as ConnectedProxy);
   }
 
+  /** There may be something else to say of the parents of a route. */
+  noteVerdict(key: string): void {
+    this.#routes?.consider(key);
+  }
+
   /** Problems may be others than before. */
   noteChange(): void {
     this.#board?.noteChange();
@@ -109,7 +139,10 @@ export class ObjectStatuses {
       .slice(0, 63)
       .replaceAll(/[^a-z0-9-]/g, "-");
     const identity = `${host}-${randomUUID().slice(0, 8)}`;
-    const writer = client && new StatusWriter({ client, resources, log });
+    const { routes } = this.#options;
+    const written = routes === undefined ? resources : [...resources, routes.resource];
+    const writer = client && new StatusWriter({ client, resources: written, log });
+    this.#writer = writer;
     const onChange = (keys: readonly string[]): void => this.#board?.pushed(keys);
     const replicas = client && new Replicas({ client, namespace, identity, log, signal, onChange });
     const board = new StatusBoard({
@@ -132,6 +165,7 @@ export class ObjectStatuses {
     const lead = async (term: AbortSignal): Promise<void> => {
       writer.setLeader(true);
       board.reconsider();
+      this.#routes?.reconsider();
       await new Promise<void>((resolve) => {
         if (term.aborted) resolve();
         else term.addEventListener("abort", () => resolve(), { once: true });

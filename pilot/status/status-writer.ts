@@ -4,7 +4,6 @@ import type { AnyObject } from "#cluster/api/meta.ts";
 import type { Resource } from "#cluster/api/resources.ts";
 import { hasReason } from "#cluster/api/status-error.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
-import type { ObjectStatus } from "./object-status.ts";
 import type { ObservedObject } from "./status-board.ts";
 
 export interface StatusWriterOptions {
@@ -27,7 +26,7 @@ const RETRY_MS = 1000;
 
 interface Waiting {
   object: ObservedObject;
-  status: ObjectStatus;
+  status: object;
   attempt: number;
 }
 
@@ -50,7 +49,7 @@ export class StatusWriter {
     if (!leads) this.#waiting.clear();
   }
 
-  write(object: ObservedObject, status: ObjectStatus): void {
+  write(object: ObservedObject, status: object): void {
     if (!this.#leads) return;
     this.#waiting.set(object.key, { object, status, attempt: 1 });
     if (!this.#running) void this.#run();
