@@ -11,8 +11,9 @@ import {
   SERVICES,
 } from "#cluster/api/resources.ts";
 import type { KubeClient } from "#cluster/client/client.ts";
+import { hasReason } from "#cluster/api/status-error.ts";
 import { applyObject } from "#cluster/client/apply-object.ts";
-import { loadCrds } from "#crds/load.ts";
+import { type CrdManifest, loadCrds } from "#crds/load.ts";
 import { manifest as webhookManifest } from "#sidecar-injector/webhook/manifest.ts";
 
 export const MESH_NAMESPACE = "istio-system";
@@ -31,7 +32,7 @@ export async function ensureSystemObjects(
 ): Promise<void> {
   await applyObject(client, NAMESPACES, { metadata: { name: MESH_NAMESPACE } });
   await Promise.all([
-    ...loadCrds().map((crd) => applyObject(client, CUSTOM_RESOURCE_DEFINITIONS, crd)),
+    ...loadCrds().map((crd) => ensureDefinition(client, crd)),
     ensureDns(client, options.network),
     ensureDiscovery(client, options.discovery),
     applyObject(client, CONFIG_MAPS, {
@@ -44,6 +45,19 @@ export async function ensureSystemObjects(
       webhookManifest({ client: { url: options.webhook.url }, caPem: options.webhook.caPem }),
     ),
   ]);
+}
+
+/** The Gateway API's may have been replaced by those that its own project publishes: they stay. */
+async function ensureDefinition(client: KubeClient, definition: CrdManifest): Promise<void> {
+  if (definition.spec.group.endsWith(".istio.io")) {
+    await applyObject(client, CUSTOM_RESOURCE_DEFINITIONS, definition);
+    return;
+  }
+  try {
+    await client.create(CUSTOM_RESOURCE_DEFINITIONS, definition);
+  } catch (error) {
+    if (!hasReason(error, "AlreadyExists")) throw error;
+  }
 }
 
 /** Each node's DNS process has the address itself; the label keeps the service proxy off it. */

@@ -19,7 +19,8 @@ import { type InstallOptions, NAMESPACE } from "./options.ts";
 export function manifest(options: InstallOptions): object[] {
   return [
     { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } },
-    ...loadCrds(),
+    // The Gateway API's own are installed by who wants them, as for Istio.
+    ...loadCrds().filter(({ spec }) => spec.group.endsWith(".istio.io")),
     ...controlPlane(options),
     ...(options.gateway ? gateway(options) : []),
   ];

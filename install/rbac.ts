@@ -2,6 +2,7 @@
 
 import type { PolicyRule } from "#cluster/api/generated/rbac-v1.ts";
 import type { Resource } from "#cluster/api/resources.ts";
+import { HTTP_ROUTES } from "#pilot/registry/gateway-api.ts";
 import { UNSUPPORTED_CONFIG } from "#pilot/registry/unsupported.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
 
@@ -9,7 +10,7 @@ const READ = ["get", "list", "watch"];
 
 /** All namespaces. Secrets are read for gateways' certificates, which live beside the gateways. */
 export function clusterRules(): PolicyRule[] {
-  const config = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG];
+  const config = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG, HTTP_ROUTES];
   return [
     rule("", ["configmaps", "namespaces", "nodes", "pods", "secrets", "services"], READ),
     rule("discovery.k8s.io", ["endpointslices"], READ),

@@ -38,6 +38,7 @@ export type Parent =
       readonly reason: string;
       readonly problem: string;
       readonly message: string;
+      readonly isOfMesh: boolean;
     }
   /** Of a kind that isn't the mesh's: another controller's. */
   | { readonly kind: "foreign" };
@@ -71,6 +72,7 @@ export function parentOf(
         kind: "denied",
         reason: "UnsupportedValue",
         problem: "NotServedYet",
+        isOfMesh: false,
         message: `a ${kind} of the Gateway API is not served yet: attach the route to a Service`,
       };
     default:
@@ -96,7 +98,13 @@ function attached(
 }
 
 function noParent(message: string): Parent {
-  return { kind: "denied", reason: "NoMatchingParent", problem: "UnknownParent", message };
+  return {
+    kind: "denied",
+    reason: "NoMatchingParent",
+    problem: "UnknownParent",
+    message,
+    isOfMesh: true,
+  };
 }
 
 /** Whether another controller has said what it makes of this parent. */

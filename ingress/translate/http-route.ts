@@ -60,14 +60,17 @@ export function translateHttpRoute(route: HttpRoute, lookup: RouteLookup): Trans
     path: `spec.parentRefs[${at}]`,
     parent: parentOf(ref, namespace, lookup),
   }));
-  const isOfMesh = found.some(({ parent }) => parent.kind === "hosts");
+  const isOfMesh = found.some(
+    ({ parent }) => parent.kind === "hosts" || (parent.kind === "denied" && parent.isOfMesh),
+  );
   const rules = isOfMesh
     ? (route.spec?.rules ?? [{}]).map((rule, at) =>
         translateRule(rule, { object, namespace, name, at, lookup }),
       )
     : [];
   problems.push(...rules.flatMap((rule) => rule.problems));
-  const unresolved = rules.find((rule) => rule.unresolved !== undefined)?.unresolved;
+  const failed = rules.find((rule) => rule.unresolved !== undefined)?.unresolved;
+  const unresolved = failed === undefined ? {} : { unresolved: failed };
   const parents: ParentVerdict[] = [];
   const parts: RoutePart[] = [];
   for (const { ref, path, parent } of found) {
@@ -77,10 +80,11 @@ export function translateHttpRoute(route: HttpRoute, lookup: RouteLookup): Trans
       if (hasOtherController(route, ref)) continue;
       const { reason, message } = parent;
       problems.push({ object, path, severity: "error", reason: parent.problem, message });
-      parents.push({ parentRef: ref, denied: { reason, message } });
+      const more = parent.isOfMesh ? unresolved : {};
+      parents.push({ parentRef: ref, denied: { reason, message }, ...more });
       continue;
     }
-    parents.push({ parentRef: ref, ...(unresolved === undefined ? {} : { unresolved }) });
+    parents.push({ parentRef: ref, ...unresolved });
     for (const host of parent.hosts) {
       parts.push({
         ...identity(namespace, parent.port, host),

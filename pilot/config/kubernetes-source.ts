@@ -21,6 +21,7 @@ import type { KubeClient } from "#cluster/client/client.ts";
 import { createInformer } from "#cluster/client/create-informer.ts";
 import type { InformerOptions } from "#cluster/client/informer.ts";
 import { trimConfigMap, trimSecret } from "./trim-credential.ts";
+import { HTTP_ROUTES } from "#pilot/registry/gateway-api.ts";
 import { WATCHED_CONFIG } from "#pilot/registry/registry.ts";
 import { UNSUPPORTED_CONFIG } from "#pilot/registry/unsupported.ts";
 import type { PlatformEvent } from "#pilot/registry/registry.ts";
@@ -41,15 +42,6 @@ const CONFIG_MAP_OPTIONS: InformerOptions<KubeObject> = {
 const SECRET_OPTIONS: InformerOptions<KubeObject> = {
   fieldSelector: "type!=helm.sh/release.v1,type!=kubernetes.io/service-account-token",
   transform: trimSecret,
-};
-
-/** Of the Gateway API, which need not be installed. */
-export const HTTP_ROUTES: Resource = {
-  group: "gateway.networking.k8s.io",
-  version: "v1",
-  kind: "HTTPRoute",
-  plural: "httproutes",
-  namespaced: true,
 };
 
 const CUSTOM_RESOURCES = [...WATCHED_CONFIG, ...UNSUPPORTED_CONFIG, HTTP_ROUTES];

@@ -34,6 +34,14 @@ const PEER_AUTHENTICATIONS: Resource = {
   namespaced: true,
 };
 
+const HTTP_ROUTES: Resource = {
+  group: "gateway.networking.k8s.io",
+  version: "v1",
+  plural: "httproutes",
+  kind: "HTTPRoute",
+  namespaced: true,
+};
+
 const WEB = { namespace: "default", name: "web" };
 
 interface Told {
@@ -179,6 +187,33 @@ suite("the status of objects", () => {
     const { status, metadata } = await client.get(VIRTUAL_SERVICES, WEB);
     expect(status).toMatchObject({ observedGeneration: metadata.generation });
     expect(await kubectl(["get", "vs", "web"])).toMatch(/APPLIED +AGE\nweb .* True /);
+  }, 30_000);
+
+  test("of an HTTPRoute is about its parents", async () => {
+    const told = async (wanted: string[]): Promise<void> => {
+      await eventually(wanted.join(), 10_000, async () => {
+        const { status, metadata } = await client.get(HTTP_ROUTES, WEB);
+        const { parents = [] } = (status ?? {}) as { parents?: { conditions: Told[] }[] };
+        const conditionsTold = parents.flatMap((parent) => parent.conditions);
+        return (
+          conditionsTold.every((one) => one.observedGeneration === metadata.generation) &&
+          conditionsTold.map(({ reason }) => reason).join() === wanted.join()
+        );
+      });
+    };
+    const parentRefs = ["web", "later"].map((name) => ({ group: "", kind: "Service", name }));
+    const route = {
+      metadata: WEB,
+      spec: { parentRefs, rules: [{ backendRefs: [{ name: "later", port: 80 }] }] },
+    };
+    await applyObject(client, HTTP_ROUTES, route);
+    await told(["Accepted", "BackendNotFound", "NoMatchingParent", "BackendNotFound"]);
+    await applyObject(client, SERVICES, {
+      metadata: { name: "later", namespace: "default" },
+      spec: { ports: [{ name: "http", port: 80 }] },
+    });
+    await told(["Accepted", "ResolvedRefs", "Accepted", "ResolvedRefs"]);
+    await client.delete(HTTP_ROUTES, WEB);
   }, 30_000);
 
   test("and what a rule can't reach or can't be is told when it is applied", async () => {
