@@ -45,6 +45,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "pilot/translate",
     "pilot/ir",
     "pilot/registry",
+    "ingress/translate",
     "crds",
     "cluster/api",
     "cluster/client",

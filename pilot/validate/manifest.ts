@@ -18,6 +18,7 @@ const GROUPS = [
   "security.istio.io",
   "telemetry.istio.io",
   "extensions.istio.io",
+  "gateway.networking.k8s.io",
 ];
 
 /**

@@ -160,6 +160,27 @@ describe("warned of is what has no effect now:", () => {
     expect(verdict("VirtualService", spec)).toEqual({ errors: [], warnings: [" NotTried"] });
   });
 
+  test.each([
+    ["parentRefs: [{ group: '', kind: Service, name: web }]", []],
+    ["parentRefs: [{ name: gw }]", ["spec.parentRefs[0] NotServedYet"]],
+    [
+      "{ parentRefs: [{ group: '', kind: Service, name: web }], rules: [{ backendRefs: [{ name: none, port: 1 }] }] }",
+      ["spec.rules BackendNotFound"],
+    ],
+    [
+      "{ parentRefs: [{ group: '', kind: Service, name: web, port: 1 }], rules: [{ matches: [{ path: { type: RegularExpression, value: '(' } }] }] }",
+      ["spec.rules[0].matches[0].path.value InvalidRegex", "spec.parentRefs[0] UnknownParent"],
+    ],
+  ])("an HTTPRoute's, and nothing of it is refused: %s", (spec, expected) => {
+    const route = {
+      ...objectOf("HTTPRoute", spec),
+      apiVersion: "gateway.networking.k8s.io/v1",
+    };
+    const { errors, warnings } = validateObject(context, route);
+    expect(errors).toEqual([]);
+    expect(warnings.map(({ path, reason }) => `${path} ${reason}`)).toEqual(expected);
+  });
+
   test("kinds that nothing here acts on", () => {
     const object = {
       ...objectOf("PeerAuthentication", "{ mtls: { mode: STRICT } }"),

@@ -3,6 +3,7 @@
  * has no effect in the world of now is warned of. Pure: the world is given, and stays as it is.
  */
 
+import { httpRouteFindings } from "./http-route.ts";
 import { intrinsicProblems } from "./intrinsic.ts";
 import { referenceProblems } from "./references.ts";
 import { smallWorld } from "./small-world.ts";
@@ -12,6 +13,7 @@ import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 import { objectKey } from "#pilot/model/name.ts";
 import type { AnyConfigObject } from "#pilot/model/object.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
+import { HTTP_ROUTES } from "#pilot/registry/gateway-api.ts";
 import { Registry } from "#pilot/registry/registry.ts";
 import { unsupportedReason } from "#pilot/registry/unsupported.ts";
 
@@ -38,6 +40,9 @@ export function validateObject(context: PushContext, given: KubeObject): Verdict
   if (unsupported !== undefined) {
     const warning = { path: "", reason: "NotSupportedYet", message: unsupported };
     return { errors: [], warnings: [warning] };
+  }
+  if (kind === HTTP_ROUTES.kind && apiVersion.startsWith(`${HTTP_ROUTES.group}/`)) {
+    return { errors: [], warnings: httpRouteFindings(context, given) };
   }
   const object = {
     ...given,
