@@ -77,6 +77,7 @@ function buildRoute(route: Route, side: RouteSide): object {
     match: buildMatch(route.match),
     ...buildAction(action, side),
     ...istioMetadata({ config: configPath(route.origins) }),
+    ...(route.statPrefix === undefined ? {} : { statPrefix: route.statPrefix }),
     ...(route.operation === undefined ? {} : { decorator: { operation: route.operation } }),
     ...headerFields("request", joinOperations(route.requestHeaders, single?.requestHeaders)),
     ...headerFields("response", joinOperations(route.responseHeaders, single?.responseHeaders)),

@@ -141,6 +141,8 @@ export interface Route {
   readonly responseHeaders?: HeaderOperations;
   readonly fault?: Fault;
   readonly cors?: Cors;
+  /** Requests are counted by this name as well. */
+  readonly statPrefix?: string;
   /** What traces call it: `host:port/*`. */
   readonly operation?: string;
   readonly origins: readonly Origin[];

@@ -2,6 +2,7 @@
 
 import type { EdgeSettings } from "./edge.ts";
 import type {
+  ClientTLSSettings,
   ConnectionPoolSettings,
   LocalityLoadBalancerSetting,
   OutlierDetection,
@@ -33,6 +34,8 @@ export interface MeshConfig {
   readonly accessLogFormat: string;
   readonly accessLogEncoding: "TEXT" | "JSON";
   readonly outboundTrafficPolicy: OutboundPolicy;
+  /** Of calls to any name (`ALLOW_ANY_DYNAMIC_DNS`); absent: plain text. */
+  readonly outboundTls?: ClientTLSSettings;
   readonly inboundTrafficPolicy: "PASSTHROUGH" | "LOCALHOST";
   readonly connectTimeoutMs: number;
   /** 0: wait for bytes as long as it takes. */
@@ -54,6 +57,8 @@ export interface MeshConfig {
   readonly dnsRefreshMs: number;
   /** Pattern of clusters' names in metrics; empty: the cluster's own name. */
   readonly outboundStatName: string;
+  /** The same of the clusters of a workload's own ports. */
+  readonly inboundStatName: string;
   /** Collectors and logs that Telemetry objects name. */
   readonly extensionProviders: readonly ExtensionProvider[];
   readonly defaultProviders: DefaultProviders;
@@ -67,6 +72,10 @@ export interface MeshConfig {
   readonly pathNormalization: PathNormalization;
   /** Mutual TLS between proxies where no policy says otherwise. */
   readonly peerTls: PeerTls;
+  /** Clients use it wherever endpoints take it; else only where a rule says so. */
+  readonly automaticTls: boolean;
+  /** What workloads take from each other. */
+  readonly peerTlsLimits?: TlsDefaults;
   /** Name of the cluster that configuration comes from, as its proxies know it. */
   readonly clusterId: string;
   /** The cluster's DNS answers with the addresses that hosts of ServiceEntries were given. */
@@ -136,6 +145,8 @@ export const DEFAULT_MESH: MeshConfig = {
   upgradeToHttp2: false,
   dnsRefreshMs: 60_000,
   outboundStatName: "",
+  inboundStatName: "",
+  automaticTls: true,
   extensionProviders: BUILT_IN_PROVIDERS,
   defaultProviders: { accessLogging: [], tracing: [], metrics: [] },
   tracing: { enabled: true, samplingPercent: 1 },

@@ -10,6 +10,7 @@ import type {
 } from "#pilot/model/mesh-config.ts";
 import { hostname } from "#pilot/model/name.ts";
 import type {
+  ClientTLSSettings,
   ConnectionPoolSettings,
   LocalityLoadBalancerSetting,
   OutlierDetection,
@@ -17,7 +18,7 @@ import type {
 } from "#crds/types/networking-v1.ts";
 import { type NotedSetting, observationSettings, unusedSettings } from "./mesh-observation.ts";
 import { type Shape, checkShape } from "./shape.ts";
-import { LOCALITY, OUTLIERS, POOL, ZONE_AWARE } from "./shapes.ts";
+import { CLIENT_TLS, LOCALITY, OUTLIERS, POOL, ZONE_AWARE } from "./shapes.ts";
 import { gatewaySettings } from "./mesh-edge.ts";
 
 export interface MeshConfigResult {
@@ -72,6 +73,10 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
       accessLogFormat: field("accessLogFormat", asText),
       accessLogEncoding: field("accessLogEncoding", oneOf("TEXT", "JSON")),
       outboundTrafficPolicy: field("outboundTrafficPolicy", parseOutboundPolicy),
+      outboundTls: inner("outboundTrafficPolicy", "tls", (raw) =>
+        shaped<ClientTLSSettings>(raw, CLIENT_TLS),
+      ),
+      automaticTls: field("enableAutoMtls", asBoolean),
       inboundTrafficPolicy: inner(
         "inboundTrafficPolicy",
         "mode",
@@ -121,6 +126,7 @@ function destinationSettings(field: TakeField): Partial<MeshConfig> {
     tcpKeepalive: field("tcpKeepalive", parseKeepalive),
     dnsRefreshMs: field("dnsRefreshRate", asDuration),
     outboundStatName: field("outboundClusterStatName", asText),
+    inboundStatName: field("inboundClusterStatName", asText),
   });
 }
 
@@ -205,6 +211,10 @@ function asText(value: unknown): string | undefined {
 
 function asTexts(value: unknown): string[] | undefined {
   return Array.isArray(value) && value.every((one) => typeof one === "string") ? value : undefined;
+}
+
+function asBoolean(value: unknown): boolean | undefined {
+  return typeof value === "boolean" ? value : undefined;
 }
 
 function asDuration(value: unknown): number | undefined {

@@ -5,10 +5,11 @@ import type { MeshConfig, TlsDefaults } from "#pilot/model/mesh-config.ts";
 
 type TakeField = <T>(name: string, parse: (raw: unknown) => T | undefined) => T | undefined;
 
-/** `tlsDefaults` and `defaultConfig.gatewayTopology`; absent where not set. */
+/** `tlsDefaults`, `meshMTLS` and `defaultConfig.gatewayTopology`; absent where not set. */
 export function gatewaySettings(field: TakeField): Partial<MeshConfig> {
   return {
     tlsDefaults: field("tlsDefaults", parseTlsDefaults),
+    peerTlsLimits: field("meshMTLS", parseTlsDefaults),
     gatewayTopology: field("defaultConfig", parseDefaultTopology),
   };
 }

@@ -96,8 +96,6 @@ const READ_ELSEWHERE: readonly string[] = [
   "ingressService",
   "ingressSelector",
   "trustDomainAliases",
-  "enableAutoMtls",
-  "meshMTLS",
   "caCertificates",
 ];
 
@@ -114,7 +112,6 @@ const UNUSED: ReadonlyMap<string, string> = new Map([
   ["ca", "certificates are issued by the mesh's own authority"],
   ["serviceScopeConfigs", "there is no ambient mode"],
   ["serviceEntryVisibility", "use exportTo"],
-  ["inboundClusterStatName", "inbound clusters keep their names in metrics"],
 ]);
 
 /** Settings that have no effect: known ones with a word of advice, others as unknown. */

@@ -28,6 +28,7 @@ import {
   problemsOfServiceEntry,
 } from "./service-entry.ts";
 import { convertWorkloadEntry, healthConditionOf } from "./workload-entry.ts";
+import { problemsOfUnusedFields } from "./unused-fields.ts";
 
 /** An object was seen, or is gone (then only its identity counts). */
 export interface PlatformEvent {
@@ -156,10 +157,14 @@ export class Registry {
     if (result?.ok === true) {
       const config = result.object;
       made.push(config);
-      if (config.kind === "WorkloadGroup") this.#problems.set(key, [notRegistering(key)]);
+      const unused = problemsOfUnusedFields(config);
+      if (unused.length > 0) this.#problems.set(key, unused);
+      if (config.kind === "WorkloadGroup") {
+        this.#problems.set(key, [notRegistering(key), ...unused]);
+      }
       if (config.kind === "ServiceEntry") {
         const problems = problemsOfServiceEntry(config);
-        if (problems.length > 0) this.#problems.set(key, problems);
+        if (problems.length > 0) this.#problems.set(key, [...problems, ...unused]);
         const services = convertServiceEntry(config, allocatedAddressesOf(event.object["status"]));
         this.#claims.note(key, services);
         made.push(...services);

@@ -25,6 +25,7 @@ const HEADERS: Shape = { request: HEADER_OPERATIONS, response: HEADER_OPERATIONS
 
 const HTTP_MATCH: Shape = {
   name: "text",
+  statPrefix: "text",
   uri: MATCH,
   scheme: MATCH,
   method: MATCH,
@@ -183,7 +184,7 @@ export const OUTLIERS: Shape = {
   minHealthPercent: "count",
 };
 
-const CLIENT_TLS: Shape = {
+export const CLIENT_TLS: Shape = {
   mode: oneOf("DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"),
   clientCertificate: "text",
   privateKey: "text",

@@ -7,7 +7,8 @@ import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { ObjectKey } from "#pilot/model/name.ts";
 import { connectionPool } from "./connection-pool.ts";
-import { reporter } from "./result.ts";
+import { tlsToAnyName } from "./client-tls.ts";
+import { type Translated, reporter } from "./result.ts";
 
 export const blackHole = cached((mesh: MeshConfig): Cluster => ({
   name: BLACK_HOLE,
@@ -26,11 +27,17 @@ export const passthrough = cached((mesh: MeshConfig): Cluster => ({
 }));
 
 /** Where requests for unknown hosts go that may go anywhere a name leads to. */
-export const anyName = cached((mesh: MeshConfig): Cluster => ({
-  ...passthroughTo(ALLOW_ANY_DNS, mesh),
-  direction: "outbound",
-  discovery: dnsOnRequest(undefined),
-}));
+export const anyName = cached((mesh: MeshConfig): Translated<Cluster> => {
+  const report = reporter("ConfigMap/istio-system/istio" as ObjectKey);
+  const tls = tlsToAnyName(mesh, report);
+  const value: Cluster = {
+    ...passthroughTo(ALLOW_ANY_DNS, mesh),
+    direction: "outbound",
+    discovery: dnsOnRequest(tls),
+    ...(tls === undefined ? {} : { tls }),
+  };
+  return { value, problems: report.problems };
+});
 
 /** A cluster that goes wherever the connection was going. */
 export function passthroughTo(name: ClusterName, mesh: MeshConfig): Omit<Cluster, "direction"> {

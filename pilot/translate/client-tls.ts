@@ -48,7 +48,7 @@ export function transportSecurity(
   }
   const mutual = mutualTls(spec, input);
   if (spec !== undefined) return { tls: mutual };
-  if (service.external || service.resolution === "dns-on-request") return {};
+  if (!mesh.automaticTls || service.external || service.resolution === "dns-on-request") return {};
   if (!input.goesAnyway) return { meshTls: mutual };
   return input.allSpeakMeshTls ? { tls: mutual } : {};
 }
@@ -85,11 +85,31 @@ function writtenTls(
     return undefined;
   }
   const { service, http2 } = input;
-  const names = spec.subjectAltNames ?? [];
   const fromEntry = service.source.startsWith("ServiceEntry/") ? service.subjectAltNames : [];
+  const requested = service.resolution === "dns-on-request";
+  const to = { names: fromEntry, requested, http2 };
+  return clientTls(spec, to, input.mesh, { report, path });
+}
+
+/** TLS of calls to names that nobody declared (the mesh's `outboundTrafficPolicy.tls`). */
+export function tlsToAnyName(mesh: MeshConfig, report: Reporter): ClientTls | undefined {
+  const spec = mesh.outboundTls;
+  if (spec === undefined || (spec.mode ?? "DISABLE") === "DISABLE") return undefined;
+  const path = "data.mesh.outboundTrafficPolicy.tls";
+  return clientTls(spec, { names: [], requested: true, http2: false }, mesh, { report, path });
+}
+
+function clientTls(
+  spec: ClientTLSSettings,
+  to: { readonly names: readonly string[]; readonly requested: boolean; readonly http2: boolean },
+  mesh: MeshConfig,
+  { report, path }: { readonly report: Reporter; readonly path: string },
+): ClientTls {
+  const { names: fromEntry, requested, http2 } = to;
+  const secret = spec.credentialName ?? "";
+  const names = spec.subjectAltNames ?? [];
   const autoServerName = (spec.sni ?? "") === "";
   const verified = spec.insecureSkipVerify !== true;
-  const requested = service.resolution === "dns-on-request";
   const credential = spec.mode === "MUTUAL" ? credentialOf(spec, secret, report, path) : undefined;
   const trust = verified ? trustOf(spec, secret) : undefined;
   return {
@@ -102,7 +122,7 @@ function writtenTls(
     autoServerName,
     autoSubjectAltName: verified && (requested || (autoServerName && names.length === 0)),
     subjectAltNames: names.length > 0 ? names : fromEntry,
-    ...meshParameters(input.mesh),
+    ...meshParameters(mesh),
     alpn: http2 ? ["h2"] : [],
   };
 }

@@ -208,6 +208,7 @@ function buildRoute(
     ...headers,
     ...(fault === undefined ? {} : { fault }),
     ...(cors === undefined ? {} : { cors }),
+    ...((block?.statPrefix ?? "") === "" ? {} : { statPrefix: block?.statPrefix }),
     operation: operationOf(action, match, input.owner.name, view.port),
     origins: [
       originOf(placed.object, placed.written?.path ?? path),

@@ -13,6 +13,7 @@ import {
 } from "#pilot/ir/name.ts";
 import type { Route, RouteConfiguration } from "#pilot/ir/route.ts";
 import type { ServerTls } from "#pilot/ir/tls.ts";
+import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig, PeerTls } from "#pilot/model/mesh-config.ts";
 import { type Protocol, isTls, listenerKind } from "#pilot/model/protocol.ts";
 import { type PushContext, objectOf } from "#pilot/model/push-context.ts";
@@ -25,6 +26,7 @@ import { type Observed, observationOf } from "./observation.ts";
 import { forwardTo } from "./virtual-outbound.ts";
 import { pathFields } from "./path-normalization.ts";
 import { type Reporter, type Translated, reporter, warn } from "./result.ts";
+import { inboundStatName } from "./stat-name.ts";
 import { applyPolicy } from "./traffic-policy.ts";
 
 export const INBOUND_PORT = 15006;
@@ -91,6 +93,9 @@ function inboundClusterOf(
           },
     loadBalancing: { kind: target.kind === "original" ? "provided" : "round-robin" },
     ...(target.sourceAddress === undefined ? {} : { sourceAddress: target.sourceAddress }),
+    ...(service?.kind === "Service" && port.service !== undefined
+      ? inboundStatName(service, port.service.port, mesh)
+      : {}),
     services:
       service?.kind === "Service"
         ? [{ host: service.host, name: service.name, namespace: service.namespace }]
@@ -213,6 +218,13 @@ function ownListener(
   };
 }
 
+const meshTls = cached(({ peerTlsLimits: limits }: MeshConfig): ServerTls => ({
+  ...MESH_TLS,
+  minVersion: limits?.minVersion ?? "TLSv1_2",
+  cipherSuites: limits?.cipherSuites ?? [],
+  ...((limits?.curves ?? []).length === 0 ? {} : { curves: limits?.curves }),
+}));
+
 const MESH_TLS: ServerTls = {
   credentials: [{ kind: "workload" }],
   trust: { kind: "workload" },
@@ -294,7 +306,7 @@ function portChains(port: InboundPort, peerTls: PeerTls, mesh: MeshConfig): Filt
               configuration: inboundRoutes(cluster, port.servicePort, port.host, mesh),
             },
           },
-    ...(tls === undefined ? {} : { tls }),
+    ...(tls === undefined ? {} : { tls: tls === MESH_TLS ? meshTls(mesh) : tls }),
     origins: port.origins,
   }));
 }
@@ -315,7 +327,7 @@ function passthroughChains(mesh: MeshConfig): FilterChain[] {
               configuration: inboundRoutes(INBOUND_PASSTHROUGH, 0, "", mesh),
             },
           },
-    ...(tls === undefined ? {} : { tls }),
+    ...(tls === undefined ? {} : { tls: tls === MESH_TLS ? meshTls(mesh) : tls }),
     origins: [],
   }));
 }

@@ -11,7 +11,25 @@ export function statName(
   subset: RuleSubset | undefined,
   mesh: MeshConfig,
 ): { statName?: string } {
-  if (mesh.outboundStatName === "") return {};
+  return filled(mesh.outboundStatName, service, port, subset);
+}
+
+/** As `statName`, of a workload's own port (`inboundClusterStatName`). */
+export function inboundStatName(
+  service: Service,
+  port: ServicePort,
+  mesh: MeshConfig,
+): { statName?: string } {
+  return filled(mesh.inboundStatName, service, port, undefined);
+}
+
+function filled(
+  pattern: string,
+  service: Service,
+  port: ServicePort,
+  subset: RuleSubset | undefined,
+): { statName?: string } {
+  if (pattern === "") return {};
   const target = typeof port.targetPort === "number" ? port.targetPort : port.number;
   const values = new Map<string, string>([
     ["%SERVICE%", `${service.name}.${service.namespace}`],
@@ -22,9 +40,6 @@ export function statName(
     ["%TARGET_PORT%", String(target)],
     ["%SUBSET_NAME%", subset?.subset.name ?? ""],
   ]);
-  const name = mesh.outboundStatName.replaceAll(
-    /%[A-Z_]+%/g,
-    (operator) => values.get(operator) ?? operator,
-  );
+  const name = pattern.replaceAll(/%[A-Z_]+%/g, (operator) => values.get(operator) ?? operator);
   return { statName: name };
 }
