@@ -32,7 +32,8 @@ export class ResourceInterner {
   /** Origins are part of the identity: equal bytes may come from different objects. */
   #intern(resource: EncodedResource): EncodedResource {
     const origins = resource.origins.map((origin) => `${origin.object} ${origin.path}`).join("\n");
-    const key = `${resource.type}\n${resource.name}\n${resource.version}\n${origins}`;
+    const { type, name, version, isPatched = false } = resource;
+    const key = `${type}\n${name}\n${version}\n${isPatched}\n${origins}`;
     const known = this.#byContent.get(key)?.deref();
     if (known !== undefined) return known;
     this.#byContent.set(key, new WeakRef(resource));

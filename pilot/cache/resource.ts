@@ -26,6 +26,8 @@ export interface EncodedResource {
   readonly origins: readonly ResourceOrigin[];
   /** Of a cluster that is discovered: the endpoint resource without which it isn't ready. */
   readonly endpoints?: string;
+  /** Users' patches have changed it: `ProxyView.unpatched` is without them. */
+  readonly isPatched?: true;
 }
 
 export interface ResourceInput {
@@ -34,6 +36,7 @@ export interface ResourceInput {
   /** ProtoJSON. */
   message: object;
   origins: readonly ResourceOrigin[];
+  isPatched?: true;
 }
 
 export type EncodedResult =
@@ -54,6 +57,7 @@ export function encodeResource(input: ResourceInput): EncodedResult {
       ...frameResource({ ...input, version }, encoded.bytes),
       origins: input.origins,
       ...(endpoints === undefined ? {} : { endpoints }),
+      ...(input.isPatched && { isPatched: true }),
     },
   };
 }

@@ -92,6 +92,11 @@ export class ResourceTable {
     return this.#head !== before;
   }
 
+  /** Sends a resource again to everyone: what they made of it may be another now. */
+  touch(name: string): void {
+    if (this.#live.has(name)) this.#note(name);
+  }
+
   /** Makes the content exactly this. */
   replace(resources: readonly EncodedResource[]): boolean {
     const names = new Set(resources.map((resource) => resource.name));

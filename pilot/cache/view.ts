@@ -1,6 +1,7 @@
 /** The seam between the room that makes resources and the one that sends them. */
 
 import type { Protocol } from "./shared-frames.ts";
+import type { EncodedResource } from "./resource.ts";
 import type { ResourceTable } from "./table.ts";
 import type { TypeUrl } from "./type-url.ts";
 
@@ -13,6 +14,8 @@ export interface ProxyView {
    * that the proxy's class has changed. Tables may be filled at the first call.
    */
   tables(type: TypeUrl): readonly ResourceTable[];
+  /** A resource as it is without the patches that have changed it, for clients that refuse them. */
+  unpatched?(type: TypeUrl, name: string): EncodedResource | undefined;
   close(): void;
 }
 

@@ -1,4 +1,5 @@
 import type { ScopeState } from "./scope-state.ts";
+import type { EncodedResource } from "#pilot/cache/resource.ts";
 import type { ResourceTable } from "#pilot/cache/table.ts";
 import { SECRET } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
@@ -65,6 +66,14 @@ export class Connection implements ProxyView {
     this.#hasAsked ||= type === SECRET;
     if (type === SECRET && !this.mayHaveSecrets) return [];
     return this.states.flatMap((state) => state.table(type, this.form) ?? []);
+  }
+
+  unpatched(type: TypeUrl, name: string): EncodedResource | undefined {
+    for (const state of this.states) {
+      const resource = state.unpatched(type, name, this.form);
+      if (resource !== undefined) return resource;
+    }
+    return undefined;
   }
 
   close(): void {

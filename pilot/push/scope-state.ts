@@ -44,6 +44,7 @@ import type { IrChanges } from "#pilot/translate/translate.ts";
 import type { NodeChanges } from "#pilot/translate/keyed-list.ts";
 import type { RouteChanges } from "#pilot/translate/route-list.ts";
 import { patchesOf } from "./scope-patches.ts";
+import { UnpatchedForms } from "./unpatched-forms.ts";
 
 /** A resource that could not be encoded; the last good one, if any, is still served. */
 export interface PushProblem extends IrProblem {
@@ -59,6 +60,7 @@ interface Part {
   readonly form: ClientForm | undefined;
   /** By type and name. */
   readonly problems: Map<string, readonly PushProblem[]>;
+  readonly unpatched: UnpatchedForms;
   /** Of patches that could not be made. */
   patchProblems: readonly IrProblem[];
 }
@@ -255,6 +257,14 @@ export class ScopeState {
     return part.tables.get(type);
   }
 
+  /** What patches have changed, without them; undefined for what they haven't. */
+  unpatched(type: TypeUrl, name: string, form: ClientForm): EncodedResource | undefined {
+    const part = this.#parts.get(partOf(type, form) ?? "extensions");
+    const key = keyOf({ type: RESOURCE_TYPES.get(type) ?? "cluster", name });
+    const resource = part?.unpatched.use(key);
+    return resource && this.#encode(resource).encoded;
+  }
+
   /** Notes that these lists may differ from the world's newest state, and where in them. */
   expire(lists: Iterable<IrList>, extent: Extent): void {
     for (const list of lists) this.#stale.set(list, joinExtents(this.#stale.get(list), extent));
@@ -325,20 +335,24 @@ export class ScopeState {
     const put = new Map<TypeUrl, EncodedResource[]>();
     const remove = new Map<TypeUrl, string[]>();
     const present = new Set(gone.length === 0 ? [] : fresh.map(keyOf));
+    const others: EnvoyResource[] = [];
     for (const old of gone) {
       part.problems.delete(keyOf(old));
+      if (!present.has(keyOf(old))) part.unpatched.delete(keyOf(old));
       if (!present.has(keyOf(old))) append(remove, TYPES[old.type], old.name);
     }
     for (const resource of fresh) {
       const { encoded, problems } = this.#encode(resource);
       if (encoded !== undefined) append(put, encoded.type, encoded);
       if (problems.length > 0) part.problems.set(keyOf(resource), problems);
+      if (part.unpatched.keep(keyOf(resource), resource)) others.push(resource);
     }
     let changed = false;
     for (const [type, table] of part.tables) {
       changed = table.apply(put.get(type) ?? [], remove.get(type)) || changed;
     }
-    return changed;
+    for (const { type, name } of others) part.tables.get(TYPES[type])?.touch(name);
+    return changed || others.length > 0;
   }
 
   /** Problems instead of a resource; what patches have spoilt is served without them. */
@@ -348,7 +362,9 @@ export class ScopeState {
   } {
     const type = TYPES[resource.type];
     const { name, message, origins, unpatched } = resource;
-    const result = this.#interner.encode({ type, name, message, origins });
+    const isPatched = unpatched?.resource.name === name;
+    const input = { type, name, message, origins, ...(isPatched && { isPatched: true as const }) };
+    const result = this.#interner.encode(input);
     if (result.ok) return { encoded: result.resource, problems: [] };
     const blamed = unpatched?.patchedBy ?? origins;
     const anywhere = blamed.length > 0 ? blamed : [{ object: "", path: "" }];
@@ -378,7 +394,16 @@ function partOf(type: TypeUrl, form: ClientForm): PartName | undefined {
 function newPart(name: PartName): Part {
   const { list, types, build, pick, form } = PARTS[name];
   const tables = new Map(types.map((type) => [type, new ResourceTable(type)]));
-  return { list, tables, build, pick, form, problems: new Map(), patchProblems: [] };
+  return {
+    list,
+    tables,
+    build,
+    pick,
+    form,
+    problems: new Map(),
+    unpatched: new UnpatchedForms(),
+    patchProblems: [],
+  };
 }
 
 type Named = Pick<EnvoyResource, "type" | "name">;

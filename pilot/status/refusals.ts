@@ -14,6 +14,8 @@ export interface Refusal {
     readonly name: string;
     readonly origins: readonly ResourceOrigin[];
   }[];
+  /** It has them without patches. */
+  readonly isReplaced?: boolean;
 }
 
 /** Proxies tell at length, over many lines, what they refuse. */
@@ -23,6 +25,8 @@ const MAX_OBJECTS = 10;
 interface Group {
   readonly refusal: Refusal;
   readonly proxies: Set<string>;
+  /** How many have it without patches. */
+  replaced: number;
 }
 
 /** One a field and reason, with the number of proxies that refuse. */
@@ -31,19 +35,21 @@ export function refusalProblems(refusals: Iterable<Refusal>): ReportedProblem[] 
   for (const refusal of refusals) {
     const names = refusal.resources.map(({ name }) => name).join(" ");
     const key = `${refusal.type} ${names} ${refusal.message}`;
-    const group = groups.get(key) ?? { refusal, proxies: new Set() };
+    const group = groups.get(key) ?? { refusal, proxies: new Set(), replaced: 0 };
     group.proxies.add(refusal.proxyId);
+    if (refusal.isReplaced === true) group.replaced++;
     groups.set(key, group);
   }
   return [...groups.values()].flatMap(problemsOf);
 }
 
-function problemsOf({ refusal, proxies }: Group): ReportedProblem[] {
+function problemsOf({ refusal, proxies, replaced }: Group): ReportedProblem[] {
   const { type, message, resources } = refusal;
   const kind = shortName(type) ?? type;
   const names = resources.map(({ name }) => name).slice(0, 3);
   const who = proxies.size === 1 ? "1 proxy refuses" : `${proxies.size} proxies refuse`;
-  const told = `${who} what it makes of ${kind} ${names.join(", ")}: ${oneLine(message)}`;
+  const without = replaced === 0 ? "" : `; ${replaced} of them without patches instead`;
+  const told = `${who} what it makes of ${kind} ${names.join(", ")}: ${oneLine(message)}${without}`;
   return blamed(resources.flatMap(({ origins }) => origins)).map(({ object, path }) => ({
     object,
     path,

@@ -27,12 +27,14 @@ export class Rejections {
 }
 
 /** For the log: names the resource, and the objects behind it. */
-export function describeRejection({ proxyId, type, message, resources }: Rejection): string {
+export function describeRejection(rejection: Rejection): string {
+  const { proxyId, type, message, resources, isReplaced = false } = rejection;
   const names = resources.map(({ name }) => name);
   const objects = new Set(resources.flatMap(({ origins }) => origins.map((one) => one.object)));
   const some = (all: Iterable<string>): string => [...all].slice(0, MAX_OBJECTS).join(", ");
   const what = `${type} ${some(names)}`;
-  return `${proxyId}: refuses ${what}: ${oneLine(message)}; it keeps what it had. From: ${some(objects)}`;
+  const then = isReplaced ? "it gets it without patches" : "it keeps what it had";
+  return `${proxyId}: refuses ${what}: ${oneLine(message)}; ${then}. From: ${some(objects)}`;
 }
 
 function oneLine(text: string): string {

@@ -32,7 +32,7 @@ export function takeLackingContent(
   { tables, frames, protocol }: ContentSources,
 ): ResponseContent {
   const version = positions(tables);
-  const suspects = subscription.takeSuspects();
+  const suspects = subscription.substitutes.take() ?? subscription.takeSuspects();
   if (suspects !== undefined) {
     return { resources: suspects, fields: fieldsOf(suspects, protocol), version };
   }
@@ -56,7 +56,8 @@ export function takeWholeContent(
   held: HeldState,
   { tables, frames, protocol }: ContentSources,
 ): ResponseContent {
-  const resources = subscription.takeSuspects() ?? subscription.takeLacking();
+  const { substitutes } = subscription;
+  const resources = substitutes.take() ?? subscription.takeSuspects() ?? subscription.takeLacking();
   const isDivided = subscription.hasMore || subscription.hasRefusals;
   if (subscription.wildcard && subscription.removed.size === 0 && !isDivided) {
     const all = tables.map((table) => frames.all(table, protocol));
@@ -70,7 +71,9 @@ export function takeWholeContent(
   const present = tables.flatMap((table) =>
     [...table.resources()].flatMap((resource) => {
       if (!subscription.wants(resource.name)) return [];
-      return subscription.isDoubtful(resource) ? (held.get(resource.name) ?? []) : resource;
+      return subscription.isDoubtful(resource)
+        ? (substitutes.get(resource.name) ?? held.get(resource.name) ?? [])
+        : resource;
     }),
   );
   const kept = [...subscription.removed].flatMap((name) =>

@@ -12,6 +12,8 @@ export interface Rejection {
   message: string;
   /** The one that is to blame; none where the client finds fault with the response as a whole. */
   resources: readonly EncodedResource[];
+  /** It is sent the resource without patches instead. */
+  isReplaced?: boolean;
 }
 
 /** A client has taken a response: from now on it does what these resources say. */

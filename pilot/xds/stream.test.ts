@@ -450,3 +450,69 @@ describe("a delta stream", () => {
     expect(harness.ends).toMatchObject([{ code: 14 }]);
   });
 });
+
+describe.each<Protocol>(["delta", "sotw"])("patches that a %s client refuses", (protocol) => {
+  const patched = (content: string) => resource(LISTENER, "l", content, true);
+
+  function connected(content: string): StreamHarness {
+    const harness = new StreamHarness(protocol);
+    harness.table(LISTENER).apply([patched(content)]);
+    harness.unpatched.set("l", lds("l", "plain"));
+    harness.ask({ type: LISTENER });
+    return harness;
+  }
+
+  test("are left out for one that has nothing yet, until they change", () => {
+    const harness = connected("bad");
+    harness.answerAll(() => harness.rejections.length === 0);
+    expect(harness.rejections).toMatchObject([{ isReplaced: true, resources: [{ name: "l" }] }]);
+    expect(harness.acknowledged.at(-1)?.resources).toEqual([lds("l", "plain")]);
+    harness.change({ put: [patched("good")] });
+    harness.ack();
+    expect(harness.acknowledged.at(-1)?.resources).toEqual([patched("good")]);
+    expect(harness.recovered).toHaveLength(1);
+  });
+
+  test("follow what they are made of, while they are left out", () => {
+    const harness = connected("bad");
+    harness.answerAll(() => harness.rejections.length === 0);
+    harness.unpatched.set("l", lds("l", "other"));
+    harness.change({ put: [patched("bad too")] });
+    harness.answerAll(() => harness.rejections.length === 1);
+    expect(harness.acknowledged.at(-1)?.resources).toEqual([lds("l", "other")]);
+  });
+
+  test("are kept as they were by one that has taken them once", () => {
+    const harness = connected("good");
+    harness.ack();
+    harness.change({ put: [patched("bad")] });
+    harness.answerAll(() => harness.rejections.length === 0);
+    expect(harness.rejections).toMatchObject([{ isReplaced: false }]);
+    expect(harness.acknowledged.flatMap(({ resources }) => resources)).not.toContainEqual(
+      lds("l", "plain"),
+    );
+  });
+
+  test("are no reason to try again where the resource is refused without them as well", () => {
+    const harness = connected("bad");
+    harness.answerAll(() => true);
+    expect(harness.rejections).toHaveLength(1);
+    expect(harness.answers).toEqual([]);
+  });
+});
+
+test("a reconnected client keeps the patches that it has, and goes on without those it never had", () => {
+  const patched = resource(LISTENER, "l", "bad", true);
+  const plain = lds("l", "plain");
+  for (const [version, replaced] of [
+    ["of another time", false],
+    [plain.version, true],
+  ] as const) {
+    const harness = new StreamHarness("delta");
+    harness.table(LISTENER).apply([patched]);
+    harness.unpatched.set("l", plain);
+    harness.ask({ type: LISTENER, initial: { l: version } });
+    harness.answerAll(() => harness.rejections.length === 0);
+    expect(harness.rejections).toMatchObject([{ isReplaced: replaced }]);
+  }
+});

@@ -274,14 +274,19 @@ export class DiscoveryStream {
     if (request.error === undefined) {
       subscription.ackedNonce = nonce;
       subscription.accepted();
+      subscription.substitutes.accepted(resources);
       if (settled.whole !== undefined) this.#held.get(type)?.accept(settled.whole);
       const afterMs = this.#options.now() - settled.sentAt;
       this.#options.events.acknowledged({ view, type, resources, removed, afterMs });
       return;
     }
     if (subscription.retry(settled)) return;
+    const [culprit] = resources;
+    if (subscription.substitutes.refused(culprit)) return;
     const { message } = request.error;
-    const rejection = { proxyId: view.proxyId, type, nonce, message, resources };
+    const instead = culprit?.isPatched && view.unpatched?.(type, culprit.name);
+    const isReplaced = instead !== undefined && subscription.substitutes.offer(instead);
+    const rejection = { proxyId: view.proxyId, type, nonce, message, resources, isReplaced };
     subscription.refuse(rejection);
     this.#options.events.rejected(rejection);
   }

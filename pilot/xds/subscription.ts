@@ -2,6 +2,7 @@ import type { WholeState } from "./held-state.ts";
 import { Isolation } from "./isolation.ts";
 import type { Rejection } from "./stream-events.ts";
 import { LackingNames, WantedNames, tableOf } from "./names.ts";
+import { Substitutes } from "./substitutes.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
 import type { ResourceTable, TableReader } from "#pilot/cache/table.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
@@ -38,6 +39,7 @@ export class Subscription implements TableReader {
   /** State of the world: none at all no longer means everything. */
   everNamed = false;
   readonly names = new WantedNames();
+  readonly substitutes = new Substitutes();
   outstanding: Outstanding | undefined;
   /** The last response that was accepted, and the last that was sent (for syncz). */
   ackedNonce = "";
@@ -100,7 +102,7 @@ export class Subscription implements TableReader {
 
   /** Whether resources wait to be sent: for the first time, or again after a refusal. */
   get hasMore(): boolean {
-    return !this.#lacking.isEmpty || this.#isolation.size > 0;
+    return !this.#lacking.isEmpty || this.#isolation.size > 0 || this.substitutes.size > 0;
   }
 
   /**
@@ -320,13 +322,17 @@ export class Subscription implements TableReader {
     if (!this.#admits(resource.name)) return;
     this.#removed.delete(resource.name);
     const known = this.#known.get(resource.name);
-    if (known !== undefined) this.#known.delete(resource.name);
+    if (known !== undefined) {
+      this.#known.delete(resource.name);
+      if (resource.isPatched === true) this.substitutes.hold(resource.name, known);
+    }
     if (known !== resource.version) this.#lacking.add(resource.name);
   }
 
   #drop(name: string): void {
     this.#lacking.delete(name);
     this.#removed.add(name);
+    this.substitutes.forget(name);
     this.#forgive(name);
   }
 
@@ -334,10 +340,12 @@ export class Subscription implements TableReader {
     this.#absent.delete(name);
     this.#lacking.delete(name);
     this.#removed.delete(name);
+    this.substitutes.forget(name);
     this.#forgive(name);
   }
 
   #forgive(name: string): void {
+    this.substitutes.withdraw(name);
     const rejection = this.#refused.get(name);
     if (rejection === undefined) return;
     this.#refused.delete(name);

@@ -1,4 +1,4 @@
-/** A real Envoy as a child of the test, fed by a discovery server over delta ADS. */
+/** A real Envoy as a child of the test, fed by a discovery server. */
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -11,6 +11,9 @@ export interface EnvoyNode {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly locality?: { readonly region?: string; readonly zone?: string };
 }
+
+/** How it asks, as its bootstrap calls it: delta or state of the world. */
+export type ApiType = "DELTA_GRPC" | "GRPC";
 
 export interface EnvoyProcess {
   /** The body of a page of its admin interface, with the status before it. */
@@ -27,11 +30,16 @@ export const GATEWAY: EnvoyNode = {
 };
 
 /** Starts it; when it serves is for the caller to wait for. */
-export function startEnvoy(binary: string, adsPort: number, node = GATEWAY): EnvoyProcess {
+export function startEnvoy(
+  binary: string,
+  adsPort: number,
+  node = GATEWAY,
+  apiType: ApiType = "DELTA_GRPC",
+): EnvoyProcess {
   const folder = mkdtempSync(path.join(tmpdir(), "lateen-ads-"));
   const socketPath = path.join(folder, "admin.sock");
   const file = path.join(folder, "bootstrap.json");
-  writeFileSync(file, JSON.stringify(bootstrap(adsPort, socketPath, node)));
+  writeFileSync(file, JSON.stringify(bootstrap(adsPort, socketPath, { node, apiType })));
   const arguments_ = ["-c", file, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
   const child = spawn(binary, arguments_, { stdio: ["ignore", "ignore", "pipe"] });
   let output = "";
@@ -71,13 +79,17 @@ export function get(options: http.RequestOptions): Promise<Answer> {
   });
 }
 
-function bootstrap(adsPort: number, socketPath: string, node: EnvoyNode): object {
+function bootstrap(
+  adsPort: number,
+  socketPath: string,
+  { node, apiType }: { node: EnvoyNode; apiType: ApiType },
+): object {
   return {
     node: { cluster: "gateway", ...node },
     admin: { address: { pipe: { path: socketPath } } },
     dynamic_resources: {
       ads_config: {
-        api_type: "DELTA_GRPC",
+        api_type: apiType,
         transport_api_version: "V3",
         grpc_services: [{ envoy_grpc: { cluster_name: "xds-grpc" } }],
       },

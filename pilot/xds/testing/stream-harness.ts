@@ -52,12 +52,18 @@ export interface Ask {
 }
 
 /** An encoded resource of any type whose content differs with `content`. */
-export function resource(type: TypeUrl, name: string, content = ""): EncodedResource {
+export function resource(
+  type: TypeUrl,
+  name: string,
+  content = "",
+  isPatched = false,
+): EncodedResource {
   const result = encodeResource({
     type,
     name,
     message: messageFor(type, name, content),
     origins: [],
+    ...(isPatched && { isPatched }),
   });
   if (!result.ok) throw new Error(JSON.stringify(result.problems));
   return result.resource;
@@ -86,6 +92,8 @@ function messageFor(type: TypeUrl, name: string, content: string): object {
 /** Drives one DiscoveryStream; answers pile up in `answers`. */
 export class StreamHarness {
   readonly tables = new Map(PUSH_ORDER.map((type) => [type, [new ResourceTable(type)]]));
+  /** Forms of patched resources without their patches, by name. */
+  readonly unpatched = new Map<string, EncodedResource>();
   readonly answers: Answer[] = [];
   readonly acknowledged: Acknowledgement[] = [];
   readonly rejections: Rejection[] = [];
@@ -116,6 +124,7 @@ export class StreamHarness {
           view: {
             proxyId: String(node["id"]),
             tables: (type) => this.tables.get(type) ?? [],
+            unpatched: (_, name) => this.unpatched.get(name),
             close: () => {
               this.closed = true;
             },
