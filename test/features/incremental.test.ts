@@ -10,6 +10,7 @@ import { ObjectFeed } from "#pilot/config/object-feed.ts";
 import { Pusher } from "#pilot/push/pusher.ts";
 import { type Random, randomObservation, randomSmall } from "./random-observation.ts";
 import { randomPlacedObject } from "#test/golden/random-places.ts";
+import { randomRoute } from "#test/golden/random-routes.ts";
 import { eventOf } from "#test/golden/world.ts";
 
 function randomFrom(seed: number): Random {
@@ -125,6 +126,7 @@ function randomObject(random: Random): KubeObject {
       },
     }),
     () => randomObservation(random),
+    () => randomRoute(random),
     () => ({
       apiVersion: "networking.k8s.io/v1",
       kind: "Ingress",
