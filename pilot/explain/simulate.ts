@@ -9,6 +9,8 @@ import type { Route, RouteConfiguration } from "#pilot/ir/route.ts";
 import type { Secret } from "#pilot/ir/secret.ts";
 import { type Connection, matchChain } from "./match-chain.ts";
 import { type Request, matchRoute, matchVirtualHost } from "./match-route.ts";
+import { normalizePath } from "./normalize-path.ts";
+import { authorityBehind, locationOf, pathBehind } from "./rewrite.ts";
 
 /** A call as the proxy sees it. Unset fields are those of a plain `GET /`. */
 export interface Call {
@@ -25,6 +27,13 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A request as a destination gets it. */
+export interface Forwarded {
+  readonly cluster: string;
+  readonly authority: string;
+  readonly path: string;
+}
+
 export interface Outcome {
   readonly listener?: string;
   readonly chain?: string;
@@ -33,6 +42,10 @@ export interface Outcome {
   readonly route?: Route;
   /** Cluster → share of 1. */
   readonly clusters: Readonly<Record<string, number>>;
+  /** Of a request: what each of the clusters would get. */
+  readonly requests?: readonly Forwarded[];
+  /** Where a redirected client is sent. */
+  readonly location?: string;
   /**
    * Why the call fails before any cluster: `404`, `301`, `closed`, `protocol error`, or a status.
    */
@@ -64,7 +77,7 @@ export function simulate(view: ProxyView, call: Call): Outcome {
   if (call.protocol === "tcp" || (call.tls === true && chain.tls === undefined)) {
     return { ...entered, error: "protocol error", origins: chain.origins };
   }
-  return { ...entered, ...routed(view, chain, call) };
+  return { ...entered, ...routed(view, chain, requestOf(call, listener)) };
 }
 
 /** A proxy closes connections that need a certificate which it hasn't got. */
@@ -106,7 +119,7 @@ function connectionOf(call: Call, listener: Listener): Connection {
 
 type Routed = Omit<Outcome, "listener" | "chain">;
 
-function routed(view: ProxyView, chain: FilterChain, call: Call): Routed {
+function routed(view: ProxyView, chain: FilterChain, request: Request): Routed {
   if (chain.connection.kind !== "http") return { clusters: {}, origins: chain.origins };
   const { routes } = chain.connection;
   const configuration =
@@ -114,38 +127,54 @@ function routed(view: ProxyView, chain: FilterChain, call: Call): Routed {
       ? routes.configuration
       : view.routes.find((one) => one.name === routes.name);
   if (configuration === undefined) return { clusters: {}, error: "404", origins: chain.origins };
-  const request = requestOf(call);
   const host = matchVirtualHost(configuration, request.host);
   const base = { routeConfiguration: configuration.name, clusters: {} };
   if (host === undefined) return { ...base, error: "404", origins: configuration.origins };
   const inHost = { ...base, virtualHost: host.name };
-  if (host.requireTls && call.tls !== true)
-    return { ...inHost, error: "301", origins: host.origins };
+  if (host.requireTls && request.scheme !== "https") {
+    const location = `https://${request.host}${request.path}`;
+    return { ...inHost, error: "301", location, origins: host.origins };
+  }
   const route = matchRoute(host, request);
   if (route === undefined) return { ...inHost, error: "404", origins: host.origins };
-  return { ...inHost, route, ...ending(route), origins: route.origins };
+  return { ...inHost, route, ...ending(route, request), origins: route.origins };
 }
 
-function requestOf(call: Call): Request {
+function requestOf(call: Call, { pathNormalization }: Listener): Request {
   return {
     host: call.host ?? "",
-    path: call.path ?? "/",
+    path: normalizePath(call.path ?? "/", pathNormalization),
     method: call.method ?? "GET",
     scheme: call.tls === true ? "https" : "http",
     headers: new Map(
-      Object.entries(call.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]),
+      Object.entries(call.headers ?? {}).map(([name, value]) => [
+        name.toLowerCase(),
+        value.replaceAll(/^[ \t]+|[ \t]+$/g, ""),
+      ]),
     ),
   };
 }
 
-function ending(route: Route): Pick<Outcome, "clusters" | "error"> {
-  switch (route.action.kind) {
-    case "forward":
-      return { clusters: shares(route.action.clusters) };
-    case "redirect":
-      return { clusters: {}, error: String(route.action.code) };
+function ending(
+  { action, match }: Route,
+  request: Request,
+): Pick<Outcome, "clusters" | "requests" | "location" | "error"> {
+  switch (action.kind) {
+    case "forward": {
+      const path = pathBehind(action, match, request.path);
+      const requests = action.clusters.map((one) => ({
+        cluster: one.cluster,
+        authority: authorityBehind(action, one, request.host),
+        path,
+      }));
+      return { clusters: shares(action.clusters), requests };
+    }
+    case "redirect": {
+      const location = locationOf(action, match, request);
+      return { clusters: {}, location, error: String(action.code) };
+    }
     case "respond":
-      return { clusters: {}, error: String(route.action.status) };
+      return { clusters: {}, error: String(action.status) };
   }
 }
 

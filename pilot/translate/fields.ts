@@ -50,8 +50,11 @@ export function stringMatch(
   path: string,
 ): { ok: true; match?: StringMatch } | { ok: false } {
   if (spec?.exact !== undefined) return { ok: true, match: { kind: "exact", value: spec.exact } };
-  if (spec?.prefix !== undefined)
+  // Envoy refuses an empty prefix, which every text has.
+  if (spec?.prefix === "") return { ok: true };
+  if (spec?.prefix !== undefined) {
     return { ok: true, match: { kind: "prefix", value: spec.prefix } };
+  }
   if (spec?.regex === undefined) return { ok: true };
   const invalid = regexProblem(spec.regex);
   if (invalid !== undefined) {

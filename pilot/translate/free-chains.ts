@@ -3,29 +3,66 @@
 import type { FilterChain } from "#pilot/ir/listener.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
 
+/** Who has each destination, server name and protocol (`keysOf`). */
+export type Taken = Map<string, FilterChain>;
+
+/** What to say of a name that another chain has; undefined where that is no harm. */
+type TellTaken = (chain: FilterChain, owner: FilterChain, name: string) => IrProblem | undefined;
+
 /**
  * The first chain that names a server name (at a destination, with a protocol) has it; later ones
  * lose it, and those that are left with none go.
  */
 export function freeChains(chains: readonly FilterChain[], problems: IrProblem[]): FilterChain[] {
-  const taken = new Map<string, FilterChain>();
-  return chains.flatMap((chain) => {
-    const written = [...new Set(chain.match.serverNames ?? [""])];
-    const serverNames = written.filter((name) => isServerName(name));
-    for (const name of written) {
-      if (!isServerName(name)) problems.push(partial(chain, name));
+  const taken: Taken = new Map();
+  return chains.flatMap((chain) => freeParts(taken, chain, problems, hostTaken));
+}
+
+/**
+ * What a chain can have besides those before it, and from now on has: itself, or parts of it, since
+ * it may have lost a name at some of its destinations alone.
+ */
+export function freeParts(
+  taken: Taken,
+  chain: FilterChain,
+  problems: IrProblem[],
+  tellTaken: TellTaken,
+): FilterChain[] {
+  const { destinations, serverNames } = chain.match;
+  const all = [...new Set(destinations ?? [""])];
+  const written = [...new Set(serverNames ?? [""])];
+  const parts = new Map<string, { free: string[]; names: string[] }>();
+  for (const name of written) {
+    if (!isServerName(name)) {
+      problems.push(partial(chain, name));
+      continue;
     }
-    const owners = new Map(
-      serverNames.map((name) => [name, ownerOf(taken, keysOf(chain, name))] as const),
-    );
-    const free = serverNames.filter((name) => owners.get(name) === undefined);
-    for (const [name, owner] of owners) {
-      if (owner !== undefined) problems.push(conflict(chain, owner, name));
+    const owners = all.map((one) => ownerOf(taken, keysOf(chain, one, name)));
+    const owner = owners.find((one) => one !== undefined);
+    const told = owner === undefined ? undefined : tellTaken(chain, owner, name);
+    if (told !== undefined) problems.push(told);
+    const free = all.filter((_, at) => owners[at] === undefined);
+    if (free.length === 0) continue;
+    const part = parts.get(free.join()) ?? { free, names: [] };
+    parts.set(free.join(), part);
+    part.names.push(name);
+  }
+  for (const { free, names } of parts.values()) {
+    for (const one of free) {
+      for (const name of names) for (const key of keysOf(chain, one, name)) taken.set(key, chain);
     }
-    if (free.length === 0) return [];
-    for (const name of free) for (const key of keysOf(chain, name)) taken.set(key, chain);
-    if (free.length === (chain.match.serverNames ?? [""]).length) return [chain];
-    return [{ ...chain, match: { ...chain.match, serverNames: free } }];
+  }
+  return [...parts.values()].map(({ free, names }) => {
+    const isWhole =
+      free.length === (destinations ?? [""]).length &&
+      names.length === (serverNames ?? [""]).length;
+    if (isWhole) return chain;
+    const match = {
+      ...chain.match,
+      ...(destinations === undefined ? {} : { destinations: free }),
+      ...(serverNames === undefined ? {} : { serverNames: names }),
+    };
+    return { ...chain, match };
   });
 }
 
@@ -47,17 +84,16 @@ function ownerOf(
   return keys.map((key) => taken.get(key)).find((chain) => chain !== undefined);
 }
 
-/** One for every combination of what the match lists. */
-function keysOf({ match }: FilterChain, serverName: string): string[] {
-  const { destinations = [""], applicationProtocols = [""], destinationPort = 0 } = match;
-  return destinations.flatMap((destination) =>
-    applicationProtocols.map((protocol) =>
-      [destinationPort, destination, serverName, match.transport ?? "", protocol].join("\n"),
-    ),
+/** One for each protocol; an address alone is the range of it. */
+function keysOf({ match }: FilterChain, destination: string, serverName: string): string[] {
+  const { applicationProtocols = [""], destinationPort = 0, transport = "" } = match;
+  const range = destination.replace(destination.includes(":") ? /\/128$/ : /\/32$/, "");
+  return applicationProtocols.map((protocol) =>
+    [destinationPort, range, serverName, transport, protocol].join("\n"),
   );
 }
 
-function conflict(chain: FilterChain, owner: FilterChain, name: string): IrProblem {
+function hostTaken(chain: FilterChain, owner: FilterChain, name: string): IrProblem {
   const { object = "", path = "" } = chain.origins[0] ?? {};
   const what = name === "" ? "connections without a server name" : name;
   const message = `${what}: ${owner.origins[0]?.object ?? "another"} has it on this port already`;

@@ -87,6 +87,7 @@ export function corsOf(
   for (const [at, one] of (spec.allowOrigins ?? []).entries()) {
     const parsed = stringMatch(one, report, `${path}.allowOrigins[${at}]`);
     if (parsed.ok && parsed.match !== undefined) origins.push(parsed.match);
+    else if (one.prefix === "") origins.push({ kind: "regex", value: ".*" });
   }
   const maxAgeMs = durationMs(spec.maxAge, report, `${path}.maxAge`);
   return {

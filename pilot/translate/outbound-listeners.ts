@@ -18,6 +18,7 @@ import type { OutboundScope } from "#pilot/model/scope.ts";
 import { visibleRulesFor, visibleServices } from "#pilot/model/visible.ts";
 import { DNS_CACHE } from "./catch-all-clusters.ts";
 import { ruleFor } from "./destination-rule.ts";
+import { type Taken, freeParts } from "./free-chains.ts";
 import type { Destinations } from "./http-action.ts";
 import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
 import { type Observed, observationOf } from "./observation.ts";
@@ -43,6 +44,7 @@ interface Draft {
   resolves: boolean;
   /** Connections that aren't requests; the one without a match is the rest. */
   readonly chains: FilterChain[];
+  readonly taken: Taken;
   readonly origins: Origin[];
 }
 
@@ -101,13 +103,14 @@ function draftAt(drafts: Map<string, Draft>, address: string, port: number): Dra
     bindToPort: false,
     resolves: false,
     chains: [],
+    taken: new Map(),
     origins: [],
   };
   drafts.set(name, draft);
   return draft;
 }
 
-/** Two chains with the same match would make Envoy refuse the listener: the first keeps it. */
+/** Chains that match the same would make Envoy refuse the listener: the first keeps it. */
 function addChains(
   draft: Draft,
   chains: readonly FilterChain[],
@@ -115,19 +118,22 @@ function addChains(
   problems: IrProblem[],
 ): void {
   for (const chain of chains) {
-    const match = JSON.stringify(chain.match);
-    const taken = draft.chains.find((one) => JSON.stringify(one.match) === match);
-    if (taken === undefined) draft.chains.push(chain);
-    else if (!sameTarget(taken, chain)) {
-      problems.push({
-        object: service.source,
-        path: "spec.ports",
-        severity: "warning",
-        reason: "ListenerConflict",
-        message: `connections to ${draft.address}:${draft.port} already go to ${targetOf(taken)}`,
-      });
-    }
+    const parts = freeParts(draft.taken, chain, problems, (_, owner, name) =>
+      sameTarget(owner, chain) ? undefined : conflict(draft, service, owner, name),
+    );
+    draft.chains.push(...parts);
   }
+}
+
+function conflict(draft: Draft, service: Service, owner: FilterChain, name: string): IrProblem {
+  const what = `connections to ${draft.address}:${draft.port}${name === "" ? "" : ` for ${name}`}`;
+  return {
+    object: service.source,
+    path: "spec.ports",
+    severity: "warning",
+    reason: "ListenerConflict",
+    message: `${what} already go to ${targetOf(owner)}`,
+  };
 }
 
 function targetOf(chain: FilterChain): string {
