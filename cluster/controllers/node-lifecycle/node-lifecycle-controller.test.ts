@@ -102,6 +102,16 @@ describe("node lifecycle controller", () => {
     expect(world.pod("forever")?.metadata.deletionTimestamp).toBeUndefined();
   });
 
+  test("nobody is taken to be silent by a controller that stood still itself", async () => {
+    const world = new World();
+    await world.start();
+    world.clock.advance(300_000);
+    await waitUntil("it waits anew", () => world.clock.pending > 0);
+    expect(world.taints).toEqual([]);
+    world.clock.advance(40_000);
+    await waitUntil("marked", () => world.taints.length === 2);
+  });
+
   test("a node that comes back loses its marks", async () => {
     const world = new World();
     await world.start();

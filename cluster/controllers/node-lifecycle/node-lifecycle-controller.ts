@@ -16,6 +16,8 @@ import { GRACE_MS, isNodeReady, silentConditions, wantedTaints } from "./node-he
 
 const CONCURRENCY = 4;
 const LEASE_NAMESPACE = "kube-node-lease";
+/** Who looks so much later than it wanted to has stood still itself, and knows nothing of others. */
+const STALL_MS = 5_000;
 
 /** The last sign of life of a node, in our own time: clocks of machines aren't compared. */
 interface Pulse {
@@ -93,8 +95,10 @@ export async function runNodeLifecycleController(context: ControllerContext): Pr
       const listed = nodes.lister.get(undefined, name);
       if (listed === undefined) return;
       const pulse = beat(name, leases.lister.get(LEASE_NAMESPACE, name));
+      const nowMs = clock.nowMs();
+      if (nowMs - pulse.atMs > GRACE_MS + STALL_MS && isNodeReady(listed)) pulse.atMs = nowMs;
       const lateMs = pulse.atMs + GRACE_MS;
-      const isSilent = clock.nowMs() >= lateMs;
+      const isSilent = nowMs >= lateMs;
       const node = await writeTaints(
         context,
         isSilent ? await writeSilence(context, listed) : listed,
