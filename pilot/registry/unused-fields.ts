@@ -8,6 +8,8 @@ const ISTIO_TOO = "has no effect here, nor in Istio";
 const SAID_ONCE = `${ISTIO_TOO}: say caCertificates once, beside tlsCertificates`;
 const NO_REGISTRATION = "has no effect: workloads don't register by themselves";
 
+const OWN_NAMESPACE = "has no effect: targets are those of the object's own namespace";
+
 /** By kind: the path below the spec, `*` for each element of a list, and what is true instead. */
 const UNUSED: { readonly [K in ConfigKind]?: readonly (readonly [string, string])[] } = {
   VirtualService: [
@@ -27,7 +29,12 @@ const UNUSED: { readonly [K in ConfigKind]?: readonly (readonly [string, string]
     ["metadata.annotations", NO_REGISTRATION],
     ["probe", NO_REGISTRATION],
   ],
+  Telemetry: [
+    ["targetRef.namespace", OWN_NAMESPACE],
+    ["targetRefs.*.namespace", OWN_NAMESPACE],
+  ],
   EnvoyFilter: [
+    ["targetRefs.*.namespace", OWN_NAMESPACE],
     ["configPatches.*.match.waypoint", "there are no waypoints: it matches nothing"],
     ["configPatches.*.patch.filterClass", `${ISTIO_TOO}: say the place by the operation`],
   ],
