@@ -73,11 +73,12 @@ function main(): void {
   const imports = new Map<string, Map<string, string>>();
   for (const source of sources) parsePackage(source, types, imports);
   const resolver = new Resolver(types, imports);
-  const messages: Record<string, { fields: Field[] }> = {};
+  const messages: Record<string, { fields: Field[]; mapType?: string }> = {};
   for (const type of types.values()) {
     if (type.fields === undefined || SPECIAL[key(type)] !== undefined) continue;
     messages[definition(type)] = {
       fields: type.fields.map((f) => resolver.field(type, f)).filter((f) => f !== undefined),
+      ...(type.mapType === undefined ? {} : { mapType: type.mapType }),
     };
   }
   emitTable(messages);
@@ -94,7 +95,7 @@ function moduleDir(cache: string, module: string): string {
   return path.join(parent, newest);
 }
 
-function emitTable(messages: Record<string, { fields: Field[] }>): void {
+function emitTable(messages: Record<string, { fields: Field[]; mapType?: string }>): void {
   const dir = "cluster/apiserver/schema/generated";
   mkdirSync(dir, { recursive: true });
   const lines = Object.keys(messages)

@@ -40,6 +40,8 @@ export interface GoType {
   name: string;
   /** Of a struct. */
   fields?: { goName: string; goType: string; tag: string; comments: string[] }[];
+  /** Of a struct that is owned and merged as a whole or not (`+structType`). */
+  mapType?: string;
   /** Of `type X <alias>`. */
   alias?: string;
 }
@@ -96,7 +98,7 @@ function parseFile(source: Source, text: string, types: Map<string, GoType>): vo
       line.startsWith("type ") ? line : "",
     );
     if (struct?.[1] !== undefined) {
-      current = { source, name: struct[1], fields: [] };
+      current = { source, name: struct[1], fields: [], mapType: structType(comments) };
       types.set(key(current), current);
       if (line.endsWith("}")) current = undefined;
     } else if (alias?.[1] !== undefined && alias[2] !== undefined && alias[2] !== "interface") {
@@ -105,6 +107,11 @@ function parseFile(source: Source, text: string, types: Map<string, GoType>): vo
     }
     if (trimmed !== "") comments = [];
   }
+}
+
+function structType(comments: readonly string[]): string | undefined {
+  const marker = /^\+(?:structType|mapType)=(.+)$/;
+  return comments.map((comment) => marker.exec(comment)?.[1]).find((found) => found !== undefined);
 }
 
 /** Import path and name. */

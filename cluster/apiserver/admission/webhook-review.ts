@@ -98,9 +98,14 @@ export function requestOf(request: AdmissionRequest, version: string): Record<st
     ...(namespace === "" ? {} : { namespace }),
     operation,
     userInfo: userInfo(request.user),
-    object: operation === "DELETE" ? null : seen(request.object),
+    object: operation === "DELETE" ? null : seen(withOwners(request)),
     oldObject: old === undefined ? null : seen(old),
     dryRun,
     options: null,
   };
+}
+
+function withOwners({ object, owners = [] }: AdmissionRequest): object {
+  if (owners.length === 0) return object;
+  return { ...object, metadata: { ...object.metadata, managedFields: owners } };
 }

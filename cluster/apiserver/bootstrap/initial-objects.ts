@@ -16,7 +16,7 @@ import { hasReason } from "#cluster/api/status-error.ts";
 import { toAddress, parseRange } from "#cluster/apiserver/allocation/address-range.ts";
 import { API_SERVER } from "#cluster/apiserver/auth/user.ts";
 import type { RegistryContext } from "#cluster/apiserver/registry/context.ts";
-import { createObject, updateObject } from "#cluster/apiserver/registry/write.ts";
+import { createObject, SERVER_MANAGER, updateObject } from "#cluster/apiserver/registry/write.ts";
 
 const INITIAL_NAMESPACES = ["default", "kube-system", "kube-public", "kube-node-lease"];
 
@@ -92,6 +92,7 @@ async function ensure(
     dryRun: false,
     warnings: [],
     signal,
+    manager: SERVER_MANAGER,
   };
   try {
     await createObject(context, request, object);

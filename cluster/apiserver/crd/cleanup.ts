@@ -9,7 +9,7 @@ import type { RegistryContext } from "#cluster/apiserver/registry/context.ts";
 import { deleteObject } from "#cluster/apiserver/registry/delete.ts";
 import { collectionPrefix } from "#cluster/apiserver/registry/keys.ts";
 import { objectOf } from "#cluster/apiserver/registry/object-codec.ts";
-import { updateObject } from "#cluster/apiserver/registry/write.ts";
+import { SERVER_MANAGER, updateObject } from "#cluster/apiserver/registry/write.ts";
 import type { StoredValue } from "#cluster/storage/store.ts";
 import { CLEANUP_FINALIZER } from "./definitions.ts";
 
@@ -70,7 +70,11 @@ async function deleteAll(
     const { name, namespace = "" } = objectOf(kind, stored).metadata;
     const at = { kind, namespace, name, subresource: "", user: API_SERVER, dryRun: false };
     try {
-      await deleteObject(context, { ...at, warnings: [], signal }, { dryRun: false });
+      await deleteObject(
+        context,
+        { ...at, manager: SERVER_MANAGER, warnings: [], signal },
+        { dryRun: false },
+      );
     } catch (error) {
       if (!hasReason(error, "NotFound")) throw error;
     }
@@ -87,7 +91,7 @@ async function removeFinalizer(
   const kind = context.kinds.findResource(CRDS.group, CRDS.plural);
   if (kind === undefined) return;
   const at = { kind, namespace: "", name, subresource: "", user: API_SERVER, dryRun: false };
-  await updateObject(context, { ...at, warnings: [], signal }, (crd) => {
+  await updateObject(context, { ...at, manager: SERVER_MANAGER, warnings: [], signal }, (crd) => {
     const { finalizers = [] } = crd.metadata;
     crd.metadata.finalizers = finalizers.filter((finalizer) => finalizer !== CLEANUP_FINALIZER);
     return crd;

@@ -91,6 +91,7 @@ describe("OpenAPI v3", () => {
     expect(Object.keys(content as object)).toEqual([
       "application/json-patch+json",
       "application/merge-patch+json",
+      "application/apply-patch+yaml",
     ]);
   });
 

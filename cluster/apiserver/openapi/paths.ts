@@ -36,6 +36,7 @@ const SUBRESOURCE = OBJECT.filter((verb) => verb.method !== "delete");
 const PATCH_TYPES = ["application/json-patch+json", "application/merge-patch+json"];
 /** Kubectl looks here for whether a kind may be patched that way: custom kinds may not. */
 const STRATEGIC = "application/strategic-merge-patch+json";
+const APPLY = "application/apply-patch+yaml";
 const BODY_TYPES = ["application/json", "application/yaml"];
 
 /** How a dialect of OpenAPI says parameters, bodies and answers. */
@@ -136,7 +137,7 @@ function withBody(
     case "delete":
       return body(refs.deleteOptions, BODY_TYPES);
     case "patch":
-      return body(refs.patch, kind.custom ? PATCH_TYPES : [...PATCH_TYPES, STRATEGIC]);
+      return body(refs.patch, [...PATCH_TYPES, ...(kind.custom ? [] : [STRATEGIC]), APPLY]);
     case "post":
     case "put":
       return body(refs.object, BODY_TYPES);

@@ -1,6 +1,6 @@
 /** What every operation of the registry works with. */
 
-import type { KubeObject } from "#cluster/api/meta.ts";
+import type { KubeObject, ManagedFieldsEntry } from "#cluster/api/meta.ts";
 import type { ClusterNetwork } from "#cluster/api/process-config.ts";
 import type { User } from "#cluster/apiserver/auth/user.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
@@ -20,6 +20,8 @@ export interface AdmissionRequest {
   /** Plugins write into it or replace it; of a deletion, what is deleted. */
   object: KubeObject;
   readonly old?: Readonly<KubeObject>;
+  /** The managedFields that the object will have; it has none itself before it is stored. */
+  readonly owners?: readonly ManagedFieldsEntry[];
   readonly warnings: string[];
   readonly signal: AbortSignal;
 }

@@ -26,7 +26,6 @@ export function initializeMetadata(kind: Kind, object: KubeObject, now: string):
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.resourceVersion;
-  delete metadata.managedFields;
   delete metadata.selfLink;
   if (kind.tracksGeneration) metadata.generation = 1;
   else delete metadata.generation;
@@ -43,7 +42,6 @@ export function keepMetadata(object: KubeObject, old: Readonly<KubeObject>): voi
   keep(metadata, old.metadata, "deletionGracePeriodSeconds");
   keep(metadata, old.metadata, "generation");
   keep(metadata, old.metadata, "generateName");
-  delete metadata.managedFields;
   delete metadata.selfLink;
 }
 

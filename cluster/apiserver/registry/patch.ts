@@ -12,7 +12,8 @@ import { groupResource, invalid } from "./errors.ts";
 const JSON_PATCH = "application/json-patch+json";
 const MERGE_PATCH = "application/merge-patch+json";
 const STRATEGIC_MERGE_PATCH = "application/strategic-merge-patch+json";
-const APPLY_PATCH = "application/apply-patch+yaml";
+/** Not a change of the object as it is: `apply.ts` does it. */
+export const APPLY_PATCH = "application/apply-patch+yaml";
 
 /** Applies the patch to a document; throws when it doesn't fit. */
 export type ApplyPatch = (document: unknown) => unknown;
@@ -47,17 +48,11 @@ function patchFunction(
     case STRATEGIC_MERGE_PATCH:
       if (kind.custom) break;
       return (document) => applyStrategicMergePatch(kind.schema, document, patch);
-    case APPLY_PATCH:
-      throw statusError(
-        "UnsupportedMediaType",
-        "server-side apply is not offered by this server: apply without --server-side, which " +
-          "patches with application/strategic-merge-patch+json or application/merge-patch+json",
-      );
     default:
       break;
   }
   const strategic = kind.custom ? [] : [STRATEGIC_MERGE_PATCH];
-  const accepted = [JSON_PATCH, MERGE_PATCH, ...strategic].join(", ");
+  const accepted = [JSON_PATCH, MERGE_PATCH, ...strategic, APPLY_PATCH].join(", ");
   throw statusError(
     "UnsupportedMediaType",
     `the body of the request was in an unknown format - accepted media types include: ${accepted}`,

@@ -2,6 +2,7 @@
 
 import type { KubeObject, PartialMeta } from "#cluster/api/meta.ts";
 import { statusError } from "#cluster/api/status-error.ts";
+import { sameOwners } from "#cluster/apiserver/apply/managed-fields.ts";
 import type { User } from "#cluster/apiserver/auth/user.ts";
 import { ruleProblems } from "#cluster/apiserver/cel/rules.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
@@ -17,6 +18,10 @@ import { alreadyExists, conflict, invalid, notFound } from "./errors.ts";
 import { objectKey } from "./keys.ts";
 import { generateName, initializeMetadata, keepMetadata } from "./metadata.ts";
 import { DRY_RUN_REVISION, encodeObject, freshObject, objectOf } from "./object-codec.ts";
+import { ownersOf, setManaged, takeManaged, type Ownership } from "./ownership.ts";
+
+/** What the server's own writes are managed by. */
+export const SERVER_MANAGER = "kube-apiserver";
 
 /** Bounds both the names tried for one generateName and the retries after a lost race. */
 const MAX_ATTEMPTS = 32;
@@ -32,6 +37,8 @@ export interface WriteRequest {
   dryRun: boolean;
   warnings: string[];
   signal: AbortSignal;
+  /** Who writes, as managedFields will name it. */
+  manager: string;
 }
 
 /** Stores a new object; `object` belongs to this function from now on. */
@@ -39,9 +46,11 @@ export async function createObject(
   context: RegistryContext,
   request: WriteRequest,
   object: KubeObject,
+  ownership: Ownership = "update",
 ): Promise<StoredValue> {
   const { kind } = request;
   const now = timestamp(context.now());
+  const given = takeManaged(object);
   const prefix = object.metadata.name === "" ? undefined : object.metadata.name;
   const generated = prefix === undefined && (object.metadata.generateName ?? "") !== "";
   initializeMetadata(kind, object, now);
@@ -52,7 +61,8 @@ export async function createObject(
     operation: "create",
     subresource: "",
   });
-  const admission = await admit(context, request, { operation: "CREATE", object });
+  const owners = ownersOf({ ...request, now }, ownership, { object, given, entries: [] });
+  const admission = await admit(context, request, { operation: "CREATE", object, owners });
   const { metadata } = admission.object;
   for (let attempt = 1; ; attempt++) {
     if (generated) metadata.name = generateName(metadata.generateName ?? "");
@@ -72,27 +82,39 @@ export async function updateObject(
   context: RegistryContext,
   request: WriteRequest,
   change: (current: KubeObject) => KubeObject,
+  ownership: Ownership = "update",
 ): Promise<StoredValue> {
   const { kind, namespace, name } = request;
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
     const stored = context.store.get(objectKey(kind, namespace, name));
     if (stored === undefined) throw notFound(kind, name);
     const old = objectOf(kind, stored);
-    const object = change(freshObject(kind, stored));
+    const current = freshObject(kind, stored);
+    const entries = current.metadata.managedFields ?? [];
+    const object = change(current);
+    const given = takeManaged(object);
+    const now = timestamp(context.now());
     checkIdentity(kind, object, old);
     keepMetadata(object, old);
     const scoped = scopeTo(request, object, old);
     setDefaults(kind, scoped);
     kind.strategy.prepare?.(scoped, old, {
-      now: timestamp(context.now()),
+      now,
       user: request.user.name,
       operation: "update",
       subresource: request.subresource,
     });
-    const admission = await admit(context, request, { operation: "UPDATE", object: scoped, old });
+    const owners = ownersOf({ ...request, now }, ownership, {
+      old,
+      object: scoped,
+      given,
+      entries,
+    });
+    const what = { operation: "UPDATE", object: scoped, old, owners } as const;
+    const admission = await admit(context, request, what);
     const admitted = admission.object;
     admitted.metadata.resourceVersion = old.metadata.resourceVersion ?? "";
-    if (equalJson(admitted, old)) return stored;
+    if (sameOwners(owners, entries) && equalJson(admitted, old)) return stored;
     advanceGeneration(kind, admitted, old);
     const result = await allocateAndStore(context, request, admission, stored);
     if (result !== undefined) return result;
@@ -125,6 +147,7 @@ async function allocateAndStore(
     }
     check(request, object, old);
     for (const plugin of context.admission) await plugin.validate?.(admission, context);
+    setManaged(object, admission.owners ?? []);
     return await store(context, request, object, stored);
   } finally {
     // By now the store's watchers know what was written; reservations are no longer needed.
@@ -177,13 +200,15 @@ function setDefaults(kind: Kind, object: KubeObject): void {
 async function admit(
   context: RegistryContext,
   request: WriteRequest,
-  what: Pick<AdmissionRequest, "operation" | "object" | "old">,
+  what: Pick<AdmissionRequest, "operation" | "object" | "old" | "owners">,
 ): Promise<AdmissionRequest> {
   const { kind, namespace, subresource, user, dryRun, warnings, signal } = request;
   const name = what.object.metadata.name ?? "";
   const common = { kind, namespace, name, subresource, user, dryRun, warnings, signal };
   const admission: AdmissionRequest = { ...common, ...what };
   for (const plugin of context.admission) await plugin.admit?.(admission, context);
+  // Who manages what has been decided; a webhook doesn't change it.
+  takeManaged(admission.object);
   return admission;
 }
 

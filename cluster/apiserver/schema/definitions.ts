@@ -1,7 +1,7 @@
 /** The schemas of built-in types, made on demand from the generated table and `rules/`. */
 
 import { cloneJson } from "./json.ts";
-import { messageFields, TYPE_META, type MessageField } from "./messages.ts";
+import { isAtomic, messageFields, TYPE_META, type MessageField } from "./messages.ts";
 import { rulesOf } from "./rules/rules.ts";
 import type { Schema } from "./schema.ts";
 import { FIELD_TYPES, SPECIAL_DEFINITIONS } from "./special.ts";
@@ -67,7 +67,12 @@ function build(name: string): Schema {
     properties[field.name] = { ...fieldSchema(field), ...fallback, ...rule };
     if (insisted === true) required.push(field.name);
   }
-  return { type: "object", properties, ...(required.length > 0 ? { required } : {}) };
+  return {
+    type: "object",
+    properties,
+    ...(required.length > 0 ? { required } : {}),
+    ...(isAtomic(name) ? { "x-kubernetes-map-type": "atomic" } : {}),
+  };
 }
 
 const TYPE_META_FIELDS: MessageField[] = [

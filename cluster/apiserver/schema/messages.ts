@@ -26,6 +26,8 @@ export interface MessageField {
 
 interface Message {
   fields: MessageField[];
+  /** `atomic` where the whole of it belongs to one writer. */
+  mapType?: string;
 }
 
 export const META = "io.k8s.apimachinery.pkg.apis.meta.v1";
@@ -36,6 +38,11 @@ let table: Map<string, Message> | undefined;
 /** The fields of a built-in type, or undefined for an unknown name. */
 export function messageFields(name: string): readonly MessageField[] | undefined {
   return messages().get(name)?.fields;
+}
+
+/** Whether a built-in type belongs to one writer as a whole (`+structType=atomic`). */
+export function isAtomic(name: string): boolean {
+  return messages().get(name)?.mapType === "atomic";
 }
 
 /** Name of the definition of a built-in kind, as Kubernetes' OpenAPI names it. */

@@ -196,12 +196,6 @@ describe("updating", () => {
     expect(Object.keys((body as { data: object }).data)).toHaveLength(20);
   });
 
-  test("by server-side apply is refused with the way out", async () => {
-    const headers = { "content-type": "application/apply-patch+yaml" };
-    const answer = await client.send(`${MAPS}/x`, { method: "PATCH", body: "{}", headers });
-    expect(answer.body).toMatchObject({ code: 415, message: /apply without --server-side/ });
-  });
-
   test("of the scale changes the replicas and nothing else", async () => {
     await client.send(DEPLOYMENTS, { body: deployment("scaled") });
     const path = `${DEPLOYMENTS}/scaled/scale`;

@@ -4,7 +4,7 @@ import { dump } from "js-yaml";
 import type { KubeObject } from "#cluster/api/meta.ts";
 import { apiVersionOf } from "#cluster/api/resources.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
-import { jsonOf, objectOf } from "#cluster/apiserver/registry/object-codec.ts";
+import { jsonOf, managedFieldsOf, objectOf } from "#cluster/apiserver/registry/object-codec.ts";
 import { toTable, type TableOptions } from "#cluster/apiserver/tables/table.ts";
 import type { StoredValue } from "#cluster/storage/store.ts";
 import type { Answer } from "./answer.ts";
@@ -48,7 +48,7 @@ export function renderStored(
   const { format, revision = stored.revision } = options;
   if (format.as === "object") return jsonOf(kind, stored, revision);
   const object = atRevision(objectOf(kind, stored), revision);
-  if (format.as === "partial") return JSON.stringify(partial(object, format));
+  if (format.as === "partial") return JSON.stringify(partial(object, stored, format));
   const metadata = { resourceVersion: String(revision) };
   return JSON.stringify(table(kind, [object], { ...options, metadata }));
 }
@@ -61,13 +61,15 @@ function renderList(answer: Extract<Answer, { kind: "list" }>, options: RenderOp
     const type = `"kind":"${kind.listKind}","apiVersion":"${apiVersionOf(kind)}"`;
     return `{${type},"metadata":${JSON.stringify(metadata)},"items":[${items}]}`;
   }
-  const objects = values.map((stored) => objectOf(kind, stored));
-  if (format.as === "table") return JSON.stringify(table(kind, objects, { ...options, metadata }));
+  if (format.as === "table") {
+    const objects = values.map((stored) => objectOf(kind, stored));
+    return JSON.stringify(table(kind, objects, { ...options, metadata }));
+  }
   return JSON.stringify({
     kind: "PartialObjectMetadataList",
     apiVersion: `meta.k8s.io/${format.version}`,
     metadata,
-    items: objects.map((object) => partial(object, format)),
+    items: values.map((stored) => partial(objectOf(kind, stored), stored, format)),
   });
 }
 
@@ -77,11 +79,12 @@ function atRevision(object: Readonly<KubeObject>, revision: number): Readonly<Ku
   return { ...object, metadata: { ...object.metadata, resourceVersion } };
 }
 
-function partial(object: Readonly<KubeObject>, format: Format): object {
+function partial({ metadata }: Readonly<KubeObject>, stored: StoredValue, format: Format): object {
+  const managedFields = managedFieldsOf(stored);
   return {
     kind: "PartialObjectMetadata",
     apiVersion: `meta.k8s.io/${format.version}`,
-    metadata: object.metadata,
+    metadata: managedFields.length === 0 ? metadata : { ...metadata, managedFields },
   };
 }
 

@@ -1,22 +1,27 @@
 /** The verbs on objects: read the request, let the registry do it, say what came of it. */
 
 import { hasReason, statusError } from "#cluster/api/status-error.ts";
+import type { KubeObject } from "#cluster/api/meta.ts";
+import { authorize, refusal } from "#cluster/apiserver/auth/authorize.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
+import { applyObject, parseConfiguration } from "#cluster/apiserver/registry/apply.ts";
 import type { RegistryContext } from "#cluster/apiserver/registry/context.ts";
 import { deleteObject, parseDeleteOptions } from "#cluster/apiserver/registry/delete.ts";
 import { methodNotAllowed } from "#cluster/apiserver/registry/errors.ts";
 import { dryRunOf, fieldValidationOf, parseObject } from "#cluster/apiserver/registry/input.ts";
 import { settleNamespace } from "#cluster/apiserver/registry/metadata.ts";
 import { objectOf } from "#cluster/apiserver/registry/object-codec.ts";
-import { parsePatch } from "#cluster/apiserver/registry/patch.ts";
+import { APPLY_PATCH, parsePatch } from "#cluster/apiserver/registry/patch.ts";
 import { getStored, listStored } from "#cluster/apiserver/registry/read.ts";
 import {
   createObject,
   updateObject,
   type WriteRequest,
 } from "#cluster/apiserver/registry/write.ts";
+import type { StoredValue } from "#cluster/storage/store.ts";
 import { success, type Answer } from "./answer.ts";
 import { decodeBody, mediaType, parseJson, parseYaml } from "./decode.ts";
+import { applyOptionsOf, managerOf, refuseForce } from "./field-manager.ts";
 import type { ResourceRequest } from "./request.ts";
 import { watchAnswer } from "./watch-stream.ts";
 
@@ -72,6 +77,7 @@ export function writeRequest(kind: Kind, request: ResourceRequest): WriteRequest
     dryRun,
     warnings,
     signal,
+    manager: managerOf(request),
   };
 }
 
@@ -115,11 +121,18 @@ async function patch(
 ): Promise<Answer> {
   const { info, warnings, query } = request;
   const fieldValidation = fieldValidationOf(query);
-  const apply = parsePatch(kind, ...(await readPatch(request)));
+  const [type, body] = await readPatch(request);
+  if (type === APPLY_PATCH) {
+    const config = parseConfiguration(kind, body, info.namespace);
+    const { stored, created } = await apply(context, kind, request, config);
+    return { kind: "stored", code: created ? 201 : 200, of: kind, stored };
+  }
+  refuseForce(request);
+  const change = parsePatch(kind, type, body);
   const stored = await updateObject(context, writeRequest(kind, request), (current) => {
     // A retry would say the same warnings once more.
     const repeated: string[] = [];
-    const object = parseObject(kind, apply(current), { fieldValidation, warnings: repeated });
+    const object = parseObject(kind, change(current), { fieldValidation, warnings: repeated });
     warnings.splice(0, warnings.length, ...repeated);
     settleNamespace(kind, object, info.namespace);
     return object;
@@ -127,10 +140,29 @@ async function patch(
   return { kind: "stored", code: 200, of: kind, stored };
 }
 
+/** Lays a configuration over the object of the path, or makes it, if the user may do that too. */
+export async function apply(
+  context: RegistryContext,
+  kind: Kind,
+  request: ResourceRequest,
+  config: KubeObject,
+): Promise<{ stored: StoredValue; created: boolean }> {
+  const { manager, force } = applyOptionsOf(request);
+  const { info, user } = request;
+  const creation = { ...info, verb: "create" } as const;
+  const mayCreate = (): void => {
+    if (authorize(user, creation) === undefined) throw refusal(user, creation);
+  };
+  const write = { ...writeRequest(kind, request), manager };
+  return applyObject(context, write, { config, force, mayCreate });
+}
+
 /** Media type and parsed body; apply patches are YAML, the others JSON. */
 export async function readPatch(request: ResourceRequest): Promise<[string, unknown]> {
   const type = mediaType(request.headers["content-type"]);
   const body = await request.readBody();
+  // What isn't text is refused by its type, not by what is in it.
+  if (type.endsWith("+cbor")) return [type, undefined];
   return [type, type.endsWith("+yaml") ? parseYaml(body) : parseJson(body)];
 }
 

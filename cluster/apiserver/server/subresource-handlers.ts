@@ -1,6 +1,7 @@
 /** Subresources other than `status`: scale, binding, eviction, token, finalize, log. */
 
 import type { KubeObject } from "#cluster/api/meta.ts";
+import { apiVersionOf } from "#cluster/api/resources.ts";
 import { statusError } from "#cluster/api/status-error.ts";
 import type { Kind } from "#cluster/apiserver/kinds/kind.ts";
 import { bindPod, markForEviction } from "#cluster/apiserver/registry/pod-changes.ts";
@@ -9,15 +10,16 @@ import { deleteObject, parseDeleteOptions } from "#cluster/apiserver/registry/de
 import { methodNotAllowed, noSuchResource } from "#cluster/apiserver/registry/errors.ts";
 import { parseObject } from "#cluster/apiserver/registry/input.ts";
 import { freshObject, objectOf } from "#cluster/apiserver/registry/object-codec.ts";
-import { parsePatch } from "#cluster/apiserver/registry/patch.ts";
+import { APPLY_PATCH, parsePatch } from "#cluster/apiserver/registry/patch.ts";
 import { getStored } from "#cluster/apiserver/registry/read.ts";
 import { fromScale, toScale } from "#cluster/apiserver/registry/scale.ts";
 import { updateObject } from "#cluster/apiserver/registry/write.ts";
 import { at, isObject } from "#cluster/apiserver/schema/json.ts";
 import { objectAnswer, success, type Answer } from "./answer.ts";
 import { decodeBody } from "./decode.ts";
+import { refuseForce } from "./field-manager.ts";
 import type { ResourceRequest } from "./request.ts";
-import { handleObject, readPatch, writeRequest } from "./resource-handlers.ts";
+import { apply, handleObject, readPatch, writeRequest } from "./resource-handlers.ts";
 
 /** What only a part of the server beyond the registry can answer. */
 export interface SubresourceParts {
@@ -86,11 +88,29 @@ async function scale(
   } else {
     // A Scale is no row of the table, and strategic merge of its few fields is a plain merge.
     const [type, patch] = await readPatch(request);
+    if (type === APPLY_PATCH) return applyScale(context, kind, request, patch);
+    refuseForce(request);
     const plain = type.replace("strategic-merge", "merge");
-    const apply = parsePatch({ ...kind, custom: true }, plain, patch);
-    change = (current) => fromScale(kind, current, apply(toScale(paths, current)));
+    const merge = parsePatch({ ...kind, custom: true }, plain, patch);
+    change = (current) => fromScale(kind, current, merge(toScale(paths, current)));
   }
   const stored = await updateObject(context, writeRequest(kind, request), change);
+  return objectAnswer(toScale(paths, objectOf(kind, stored)));
+}
+
+/** The replicas of a Scale, applied as the one field of the object that they are. */
+async function applyScale(
+  context: RegistryContext,
+  kind: Kind,
+  request: ResourceRequest,
+  scale: unknown,
+): Promise<Answer> {
+  const { name, namespace } = request.info;
+  const metadata = { name, ...(kind.namespaced ? { namespace } : {}) };
+  const empty: KubeObject = { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata };
+  const { stored } = await apply(context, kind, request, fromScale(kind, empty, scale));
+  const { scale: paths } = kind;
+  if (paths === undefined) throw noSuchResource();
   return objectAnswer(toScale(paths, objectOf(kind, stored)));
 }
 
@@ -107,8 +127,11 @@ async function bind(
   }
   const uid = at(body, "metadata", "uid");
   const now = context.now();
-  const stored = await updateObject(context, writeRequest(kind, request), (pod) =>
-    bindPod(kind, pod, { node, uid: typeof uid === "string" ? uid : undefined, now }),
+  const stored = await updateObject(
+    context,
+    writeRequest(kind, request),
+    (pod) => bindPod(kind, pod, { node, uid: typeof uid === "string" ? uid : undefined, now }),
+    "kept",
   );
   return success(kind, objectOf(kind, stored), 201);
 }
@@ -123,9 +146,9 @@ async function evict(
   const options = parseDeleteOptions(isObject(body) ? body.deleteOptions : {}, request.query);
   const pod = objectOf(kind, getStored(context.store, kind, request.info));
   if (!options.dryRun && pod.metadata.deletionTimestamp === undefined) {
-    await updateObject(context, writeRequest(kind, request), (current) =>
-      markForEviction(current, context.now()),
-    );
+    const write = writeRequest(kind, request);
+    const mark = (current: KubeObject): KubeObject => markForEviction(current, context.now());
+    await updateObject(context, write, mark, "kept");
   }
   await deleteObject(context, writeRequest(kind, request), options);
   return success(kind, pod, 201);
