@@ -7,6 +7,8 @@ const shared = {
 };
 
 export default {
+  // A bound against hanging, not a measure: the machine may be busy with other things.
+  testTimeout: 60_000,
   projects: [
     {
       ...shared,

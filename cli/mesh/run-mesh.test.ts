@@ -44,7 +44,7 @@ describe("lateen mesh", () => {
     admin = createClient(await loadKubeconfig(server.kubeconfig));
     await admin.create(NAMESPACES, { metadata: { name: NAMESPACE } });
     await Promise.all(loadCrds().map((crd) => admin.create(CUSTOM_RESOURCE_DEFINITIONS, crd)));
-  }, 30_000);
+  }, 120_000);
 
   afterAll(async () => {
     for (const { child, proxy } of started) {
@@ -56,7 +56,7 @@ describe("lateen mesh", () => {
     }
     admin.close();
     await server.remove();
-  }, 30_000);
+  }, 120_000);
 
   async function start(rules: PolicyRule[]): Promise<AuthorizingProxy> {
     const [ca, cert, key] = await Promise.all(
@@ -104,7 +104,7 @@ describe("lateen mesh", () => {
       (one) => !allowed.has(one) && !RARE.some((rare) => rare.test(one)),
     );
     expect(unused).toEqual([]);
-  }, 30_000);
+  }, 120_000);
 
   test("tells the API server where it is, with an authority that a second replica shares", async () => {
     const read = async (): Promise<unknown> => {
@@ -122,7 +122,7 @@ describe("lateen mesh", () => {
     const first = await read();
     await start(clusterRules());
     expect(await read()).toEqual(first);
-  }, 30_000);
+  }, 120_000);
 });
 
 function kubeconfigOf(server: string): object {

@@ -134,7 +134,7 @@ describe("the demo's services", () => {
     expect(answer.status).toBe(200);
     const [code] = (await once(child!, "exit")) as [number];
     expect(code).toBe(0);
-  }, 10_000);
+  }, 60_000);
 });
 
 describe("the demo's manifests and images", () => {
