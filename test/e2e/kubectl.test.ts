@@ -1,5 +1,8 @@
 /** Unmodified kubectl against a plain cluster: verbs, what they print, and how they exit. */
 
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { KUBECTL, runCommand, startCluster } from "./cluster.ts";
 import type { TestCluster } from "./cluster.ts";
@@ -244,6 +247,48 @@ suite("kubectl", () => {
     expect((await watch).stdout).toMatch(
       /^ADDED +watched.*\nMODIFIED +watched.*\nDELETED +watched/,
     );
+  }, 60_000);
+
+  test("server-side apply: owners, conflicts, force, and the way from client-side apply", async () => {
+    const file = join(await mkdtemp(join(tmpdir(), "lateen-apply-")), "m.yaml");
+    const write = (data: object, name = "owned"): Promise<void> =>
+      writeFile(
+        file,
+        JSON.stringify({ apiVersion: "v1", kind: "ConfigMap", metadata: { name }, data }),
+      );
+    const apply = ["apply", "--server-side", "-f", file];
+    const owners = (name: string): Promise<string> =>
+      ok(
+        "get",
+        "cm",
+        name,
+        "--show-managed-fields",
+        "-o",
+        "jsonpath={.metadata.managedFields[*].manager}",
+      );
+    await write({ a: "1", b: "1" });
+    expect(await ok(...apply)).toBe("configmap/owned serverside-applied\n");
+    const version = (): Promise<string> =>
+      ok("get", "cm", "owned", "-o", "jsonpath={.metadata.resourceVersion}");
+    const before = await version();
+    await ok(...apply);
+    expect(await version()).toBe(before);
+    await write({ a: "2" });
+    expect(await refused(...apply, "--field-manager=other")).toContain(
+      'Apply failed with 1 conflict: conflict with "kubectl": .data.a',
+    );
+    const { code, stdout } = await cluster.kubectl(["diff", "--server-side", "-f", file]);
+    expect([code, stdout]).toEqual([1, expect.stringContaining('+  a: "2"')]);
+    await ok(...apply, "--field-manager=other", "--force-conflicts");
+    expect(await owners("owned")).toBe("kubectl other");
+    await write({ a: "1" }, "moved");
+    await ok("apply", "-f", file);
+    expect(await owners("moved")).toBe("kubectl-client-side-apply");
+    await write({ a: "2" }, "moved");
+    await ok(...apply);
+    expect(await owners("moved")).toMatch(/^kubectl\b(?!.*client-side)/);
+    expect(await ok("get", "cm", "moved", "-o", "yaml")).toContain('a: "2"');
+    await rm(dirname(file), { recursive: true });
   }, 60_000);
 
   test("explain by either version of OpenAPI; discovery; who am I and what may I", async () => {
