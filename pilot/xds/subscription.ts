@@ -314,8 +314,7 @@ export class Subscription implements TableReader {
 
   /** The client has named nothing and has nothing: all that is wanted is lacking. */
   get #isNew(): boolean {
-    const known = this.#known.size + this.#removed.size + this.names.size;
-    return known === 0 && this.#admitsAll;
+    return this.#admitsAll && this.#known.size + this.#removed.size + this.names.size === 0;
   }
 
   #lack(resource: EncodedResource): void {
