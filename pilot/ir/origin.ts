@@ -17,6 +17,7 @@ export function mergeOrigins(...lists: readonly (readonly Origin[])[]): Origin[]
 }
 
 function compareOrigins(left: Origin, right: Origin): number {
+  if (left === right) return 0;
   if (left.object !== right.object) return left.object < right.object ? -1 : 1;
   if (left.path === right.path) return 0;
   return left.path < right.path ? -1 : 1;

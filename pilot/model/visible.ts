@@ -89,11 +89,29 @@ const seenByNamespace = cached(
     cluster: string,
     isToldAllocated: boolean,
   ): VisibleServices =>
-    new Seen(services, { namespace, cluster, isToldAllocated }, (one) =>
-      isServiceVisible(one, mesh, namespace),
+    new Seen(
+      services,
+      { namespace, cluster, isToldAllocated },
+      (one) => isServiceVisible(one, mesh, namespace),
+      listForAll(services, mesh),
     ),
   1024,
 );
+
+/** The list of all readers, where each host is one service and for everybody. */
+const listForAll = cached(
+  (services: ObjectIndex<Service>, mesh: MeshConfig): readonly Service[] | undefined => {
+    const list = sortedLists(services).flatMap(([first, ...more]) =>
+      first !== undefined && more.length === 0 && isForAll(first, mesh) ? first : [],
+    );
+    return list.length === sortedLists(services).length ? list : undefined;
+  },
+);
+
+function isForAll(service: Service, { defaultServiceExportTo }: MeshConfig): boolean {
+  const exportTo = service.exportTo.length > 0 ? service.exportTo : defaultServiceExportTo;
+  return exportTo.includes("*") && service.allocated === undefined;
+}
 
 /** The imported ones, and those that imported routing rules lead to. */
 const seenThroughSidecar = cached(
@@ -159,7 +177,14 @@ class Seen implements VisibleServices, ServicesByHost {
   readonly #sees: (service: Service) => boolean;
   #list: readonly Service[] | undefined;
 
-  constructor(services: ObjectIndex<Service>, reader: Reader, sees: (service: Service) => boolean) {
+  /** `list` where it is known. */
+  constructor(
+    services: ObjectIndex<Service>,
+    reader: Reader,
+    sees: (service: Service) => boolean,
+    list?: readonly Service[],
+  ) {
+    this.#list = list;
     this.#services = services;
     this.#reader = reader;
     this.#sees = sees;

@@ -8,6 +8,7 @@ import type { ChainMatch, FilterChain, Listener } from "#pilot/ir/listener.ts";
 import { outboundCluster } from "#pilot/ir/name.ts";
 import { type Origin, mergeOrigins } from "#pilot/ir/origin.ts";
 import type { IrProblem } from "#pilot/ir/scope-ir.ts";
+import { cached } from "#pilot/model/cached.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname } from "#pilot/model/name.ts";
 import { type Service, type VirtualService, compareText } from "#pilot/model/object.ts";
@@ -70,7 +71,7 @@ export function translateOutboundListeners(
       const draft = draftAt(drafts, address, port.number);
       draft.additional = additional;
       draft.bindToPort ||= planned.bound?.bindToPort === true;
-      draft.origins.push(originOf(service.source));
+      draft.origins.push(sourceOf(service));
       draft.resolves ||= service.resolution === "dns-on-request";
       if (http) {
         draft.routes ??= isSharedBind(planned)
@@ -91,6 +92,9 @@ export function translateOutboundListeners(
   listeners.sort((left, right) => compareText(left.name, right.name));
   return { value: listeners, problems: [...problems, ...observed.problems] };
 }
+
+/** Always the same object: a list of thousands is soon found to be as before. */
+const sourceOf = cached((service: Service): Origin => originOf(service.source), 1);
 
 function draftAt(drafts: Map<string, Draft>, address: string, port: number): Draft {
   const name = `${address}_${port}`;

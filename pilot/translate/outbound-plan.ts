@@ -31,8 +31,22 @@ export function outboundListenerPlan(
   scope: OutboundScope,
 ): readonly PlannedPort[] {
   const { list } = visibleServices(context, scope);
+  if (sidecarOf(context, scope) === undefined && isPlain(list)) return planOf(list);
   return byAgeOf(list).flatMap((service) => portsOfService(context, scope, service));
 }
+
+/** What listeners of these services are is a matter of the services alone. */
+const isPlain = cached(
+  (services: readonly Service[]): boolean =>
+    services.every(({ headless, aliasOf }) => !headless && aliasOf === undefined),
+  1,
+);
+
+const planOf = cached(
+  (services: readonly Service[]): readonly PlannedPort[] =>
+    byAgeOf(services).flatMap((service) => plan(service, undefined, "", undefined)),
+  1,
+);
 
 const byAgeOf = cached(
   (services: readonly Service[]): readonly Service[] => services.toSorted(byAge),
