@@ -30,6 +30,8 @@ const FIRST_TRIM = 64;
  */
 export class ResourceTable {
   readonly type: TypeUrl;
+  /** Whoever wants everything of the type doesn't mean these resources: they go to who names them. */
+  readonly onDemand: boolean;
   readonly #live = new Map<string, EncodedResource>();
   readonly #gone = new Map<string, EncodedResource>();
   readonly #changedAt = new Map<string, number>();
@@ -41,8 +43,9 @@ export class ResourceTable {
   /** Whoever follows this table registers here for as long. */
   readonly readers = new Set<TableReader>();
 
-  constructor(type: TypeUrl) {
+  constructor(type: TypeUrl, { onDemand = false }: { onDemand?: boolean } = {}) {
     this.type = type;
+    this.onDemand = onDemand;
   }
 
   /** The sequence number of the latest change; 0 when there has never been one. */

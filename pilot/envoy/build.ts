@@ -29,6 +29,8 @@ export interface EnvoyResource {
   readonly name: string;
   readonly message: object;
   readonly origins: readonly Origin[];
+  /** It goes to proxies that ask for it by name. */
+  readonly onDemand?: true;
   /** Of a patched resource: what it was before, and whose patches changed it. */
   readonly unpatched?: { readonly resource: EnvoyResource; readonly patchedBy: readonly Origin[] };
 }
@@ -89,6 +91,7 @@ export const clusterResource = perNode((cluster: Cluster): EnvoyResource => ({
   name: cluster.name,
   message: buildCluster(cluster),
   origins: cluster.origins,
+  ...(cluster.onDemand === undefined ? {} : { onDemand: true as const }),
 }));
 
 export const endpointResource = perNode((assignment: EndpointAssignment): EnvoyResource => ({

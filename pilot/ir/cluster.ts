@@ -137,6 +137,8 @@ export interface Cluster {
   readonly subset?: string;
   /** Name in metrics, where it isn't the cluster's own. */
   readonly statName?: string;
+  /** Only proxies that ask for it get it. */
+  readonly onDemand?: true;
   /** Outside of the mesh. */
   readonly external?: boolean;
   readonly origins: readonly Origin[];

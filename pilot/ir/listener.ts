@@ -27,6 +27,8 @@ export interface HttpConnection {
     | { readonly kind: "inline"; readonly configuration: RouteConfiguration };
   /** Hosts of requests are resolved into this memory, for clusters that resolve on request. */
   readonly dnsCache?: string;
+  /** A request whose cluster isn't there waits while the proxy asks for it. */
+  readonly asksForClusters?: true;
   /** Of a gateway: what stands before it. */
   readonly edge?: HttpEdge;
 }
@@ -47,6 +49,8 @@ export interface TcpForward {
   readonly idleTimeoutMs?: number;
   readonly maxConnectionDurationMs?: number;
   readonly hash?: HashPolicy;
+  /** As in HttpConnection. */
+  readonly asksForClusters?: true;
   /** Connections travel inside of HTTP requests for another target, `host:port`. */
   readonly tunnel?: { readonly target: string; readonly method: "CONNECT" | "POST" };
   /** The server name that a client asks for is resolved, into this memory, and called. */

@@ -10,6 +10,7 @@ import type {
 } from "./object.ts";
 import { lookup } from "./object-index.ts";
 import { covers, isWildcard } from "./host.ts";
+import { mirrorsOf } from "./mirrors.ts";
 import { type PlaceKind, placesReadBy } from "./place.ts";
 import { usesCredential } from "./credential-use.ts";
 import {
@@ -172,7 +173,7 @@ function listsOf(object: ModelObject, scope: ProxyScope, context: PushContext): 
     case "EndpointSet":
       return listsOfEndpoints(object, scope, context);
     case "VirtualService":
-      return listsOfRule(object, scope, context);
+      return [...listsOfRule(object, scope, context), ...listsOfMirrors(object, scope, context)];
     case "DestinationRule":
       return listsOfDestinationRule(object, scope, context);
     case "Gateway":
@@ -236,6 +237,16 @@ function listsOfDestinationRule(
       ),
   );
   return hasConnections ? EVERYTHING : EVERYTHING.filter((list) => list !== "listeners");
+}
+
+/** Whether a cluster is sent unasked depends on rules that mirror to it, visible or not. */
+function listsOfMirrors(
+  rule: VirtualService,
+  scope: ProxyScope,
+  { mesh }: PushContext,
+): readonly IrList[] {
+  const isOnDemand = scope.kind === "outbound" && scope.isOnDemand === true;
+  return isOnDemand && mirrorsOf(rule, mesh.clusterDomain).size > 0 ? ["clusters"] : NOTHING;
 }
 
 /** A rule counts for itself, and as the delegate of others, whom alone it must be visible to. */

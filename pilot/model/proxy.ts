@@ -38,6 +38,8 @@ export interface Proxy {
    * a sidecar without an agent says where there is nobody to ask (metadata LATEEN_CERTIFICATE).
    */
   readonly hasCertificate: boolean;
+  /** It is to be sent only what it asks for (metadata DISCOVERY), as far as its stream can ask. */
+  readonly isOnDemand?: true;
   /** Metadata that is plain text, for selections by it. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Counts for gateways only. */
@@ -65,6 +67,9 @@ export interface NodeInput {
 /** Node metadata of a proxy that speaks plain text to its peers. */
 const CERTIFICATE = "LATEEN_CERTIFICATE";
 const NO_CERTIFICATE = "NONE";
+/** Node metadata of a proxy that asks for clusters when it first calls them. */
+const DISCOVERY = "DISCOVERY";
+const ON_DEMAND = "on-demand";
 const MAX_ID = 1024;
 const MAX_LABELS = 128;
 const MAX_ADDRESSES = 16;
@@ -118,6 +123,7 @@ export function parseProxy(node: NodeInput): ProxyResult {
       istioVersion: asName(metadata.get("ISTIO_VERSION")),
       serviceCluster: asName(node.cluster),
       hasCertificate: metadata.get(CERTIFICATE) !== NO_CERTIFICATE,
+      ...(metadata.get(DISCOVERY) === ON_DEMAND ? { isOnDemand: true as const } : {}),
       metadata: plainMetadata(metadata),
       edge: edgeOfMetadata(metadata),
     },

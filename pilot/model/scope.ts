@@ -53,6 +53,8 @@ export interface OutboundScope {
   readonly node: string;
   /** It has no certificate of the mesh, so plain text is all that it speaks with its peers. */
   readonly isPlain?: true;
+  /** Clusters go to those of its proxies that ask for them. */
+  readonly isOnDemand?: true;
   /** Patches of the configuration that is made for this scope; absent where there are none. */
   readonly patches?: readonly PatchRef[];
   /** Telemetry objects that are about the proxy, the widest first; absent where there are none. */
@@ -112,6 +114,10 @@ export function scopesOf(
   const labels = mentionedLabels(context, proxy.labels);
   const edge =
     proxy.type === "router" ? joinEdges(context.mesh.gatewayTopology ?? {}, proxy.edge) : undefined;
+  const called = observation(context, proxy, "outbound", sidecar);
+  const served = observation(context, proxy, "workload", sidecar);
+  // Patches may name clusters where no proxy asks for them.
+  const isPatched = called.patches !== undefined || served.patches !== undefined;
   const outbound: Omit<OutboundScope, "key"> = {
     kind: "outbound",
     proxyType: proxy.type,
@@ -125,7 +131,8 @@ export function scopesOf(
     locality: readsPlace(context, "locality") ? localityOf(context, proxy) : NO_LOCALITY,
     node: readsPlace(context, "node") ? nodeOf(context, proxy) : "",
     ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
-    ...observation(context, proxy, "outbound", sidecar),
+    ...(asksForClusters(proxy) && !isPatched ? { isOnDemand: true as const } : {}),
+    ...called,
   };
   const workload: Omit<WorkloadScope, "key"> = {
     kind: "workload",
@@ -139,12 +146,17 @@ export function scopesOf(
     addresses: sidecar !== undefined && needsAddress(sidecar) ? proxy.addresses : [],
     ...(proxy.hasCertificate ? {} : { isPlain: true as const }),
     ...(edge === undefined ? {} : { edge }),
-    ...observation(context, proxy, "workload", sidecar),
+    ...served,
   };
   return {
     outbound: { ...outbound, key: keyOf(outbound) },
     workload: { ...workload, key: keyOf(workload) },
   };
+}
+
+/** Gateways' routes are whole; only redirected traffic may turn out to go nowhere. */
+function asksForClusters(proxy: Proxy): boolean {
+  return proxy.isOnDemand === true && proxy.type === "sidecar";
 }
 
 /** The mesh as proxies of the scope take part in it. */

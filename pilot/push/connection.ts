@@ -65,7 +65,9 @@ export class Connection implements ProxyView {
   tables(type: TypeUrl): ResourceTable[] {
     this.#hasAsked ||= type === SECRET;
     if (type === SECRET && !this.mayHaveSecrets) return [];
-    return this.states.flatMap((state) => state.table(type, this.form) ?? []);
+    return this.states.flatMap((state) =>
+      [state.table(type, this.form), state.tableOnDemand(type)].filter((one) => one !== undefined),
+    );
   }
 
   unpatched(type: TypeUrl, name: string): EncodedResource | undefined {

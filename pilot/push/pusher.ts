@@ -141,10 +141,11 @@ export class Pusher {
       const problems = parsed.problems.map(({ path, message }) => `${path}: ${message}`);
       return { ok: false, message: `node: ${problems.join("; ")}` };
     }
-    const connection = new Connection(parsed.proxy, {
+    const form = formOf(node, parsed.proxy, options);
+    const connection = new Connection(this.#heard(parsed.proxy, form), {
       onChange: options.onChange,
       onClose: () => this.#close(connection),
-      form: formOf(node, parsed.proxy, options),
+      form,
       address: addressOf(options.peer),
       secrets: options.secrets,
     });
@@ -152,6 +153,16 @@ export class Pusher {
     this.#placed.add(connection);
     this.#place(connection);
     return { ok: true, view: connection };
+  }
+
+  /** Stock Envoy asks for single clusters on delta streams only. */
+  #heard(proxy: Proxy, form: ClientForm): Proxy {
+    if (proxy.isOnDemand === undefined || form === "discovered") return proxy;
+    this.#options.log(
+      `${proxy.id}: on-demand discovery needs Envoy's delta ADS: it gets everything`,
+    );
+    const { isOnDemand: _, ...rest } = proxy;
+    return rest;
   }
 
   #close(connection: Connection): void {

@@ -12,7 +12,6 @@ import {
 } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
 import {
-  buildClusters,
   buildEndpoints,
   buildListeners,
   buildRoutes,
@@ -33,6 +32,7 @@ import {
 } from "#pilot/envoy/grpc.ts";
 import { arePatchedAlone, patchResources } from "#pilot/envoy/patch/apply.ts";
 import type { PatchSet } from "#pilot/envoy/patch/patch.ts";
+import type { Cluster } from "#pilot/ir/cluster.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
 import { joinExtents } from "#pilot/model/extent.ts";
 import type { Extent } from "#pilot/model/extent.ts";
@@ -77,6 +77,7 @@ const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
 
 type PartName =
   | "clusters"
+  | "clusters on demand"
   | "endpoints"
   | "listeners"
   | "routes"
@@ -100,17 +101,18 @@ interface PartSpec {
   build: (ir: ScopeIr) => EnvoyResource[];
   /** Those of changed nodes; undefined where everything is built again. */
   pick: (changes: IrChanges) => ResourceChanges | undefined;
+  /** Its resources go to those who name them. */
+  onDemand?: true;
   /** The clients that it is for, where it isn't for all. */
   form?: ClientForm;
 }
 
 /** A further type is a row here (and one of `TYPE_RULES`): where it comes from in the IR. */
 const PARTS: Readonly<Record<PartName, PartSpec>> = {
-  clusters: {
-    list: "clusters",
-    types: [CLUSTER],
-    build: buildClusters,
-    pick: ({ clusters }) => clusters && resourcesOf(clusters, (one) => clusterResource(one)),
+  clusters: clusterPart((cluster) => cluster.onDemand === undefined),
+  "clusters on demand": {
+    ...clusterPart((cluster) => cluster.onDemand !== undefined),
+    onDemand: true,
   },
   endpoints: {
     list: "endpoints",
@@ -152,6 +154,20 @@ const PARTS: Readonly<Record<PartName, PartSpec>> = {
     pick: () => undefined,
   },
 };
+
+function clusterPart(belongs: (cluster: Cluster) => boolean): PartSpec {
+  return {
+    list: "clusters",
+    types: [CLUSTER],
+    build: (ir) => ir.clusters.filter(belongs).map((one) => clusterResource(one)),
+    pick({ clusters }) {
+      if (clusters === undefined) return undefined;
+      const gone = clusters.gone.filter(belongs);
+      const fresh = clusters.fresh.filter(belongs);
+      return resourcesOf({ gone, fresh }, (one) => clusterResource(one));
+    },
+  };
+}
 
 /** Patches are about Envoy's filters; few clients are without one, so parts are made anew. */
 function grpcParts(): Record<GrpcPartName, PartSpec> {
@@ -197,7 +213,7 @@ function partsByType(form: ClientForm | undefined): ReadonlyMap<TypeUrl, PartNam
   const parts = (Object.entries(PARTS) as [PartName, PartSpec][]).toReversed();
   return new Map(
     parts
-      .filter(([, part]) => part.form === form)
+      .filter(([, part]) => part.form === form && part.onDemand === undefined)
       .flatMap(([name, { types }]) => types.map((type): [TypeUrl, PartName] => [type, name])),
   );
 }
@@ -247,7 +263,16 @@ export class ScopeState {
   /** The table of a type; undefined where the scope has none of it, or it travels inside others. */
   table(type: TypeUrl, form: ClientForm): ResourceTable | undefined {
     const name = partOf(type, form);
-    if (name === undefined) return undefined;
+    return name === undefined ? undefined : this.#tableOf(name, type);
+  }
+
+  /** The table of what a type's clients have to name; undefined where there is nothing like it. */
+  tableOnDemand(type: TypeUrl): ResourceTable | undefined {
+    if (type !== CLUSTER || this.scope.kind !== "outbound") return undefined;
+    return this.scope.isOnDemand && this.#tableOf("clusters on demand", type);
+  }
+
+  #tableOf(name: PartName, type: TypeUrl): ResourceTable | undefined {
     let part = this.#parts.get(name);
     if (part === undefined) {
       part = newPart(name);
@@ -392,8 +417,8 @@ function partOf(type: TypeUrl, form: ClientForm): PartName | undefined {
 }
 
 function newPart(name: PartName): Part {
-  const { list, types, build, pick, form } = PARTS[name];
-  const tables = new Map(types.map((type) => [type, new ResourceTable(type)]));
+  const { list, types, build, pick, form, onDemand } = PARTS[name];
+  const tables = new Map(types.map((type) => [type, new ResourceTable(type, { onDemand })]));
   return {
     list,
     tables,

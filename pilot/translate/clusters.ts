@@ -10,49 +10,22 @@ import { cached } from "#pilot/model/cached.ts";
 import { matchesAll } from "#pilot/model/labels.ts";
 import type { MeshConfig } from "#pilot/model/mesh-config.ts";
 import type { Hostname, ObjectKey } from "#pilot/model/name.ts";
-import type {
-  DestinationRule,
-  EndpointSet,
-  Service,
-  ServicePort,
-} from "#pilot/model/object.ts";
+import type { DestinationRule, EndpointSet, Service, ServicePort } from "#pilot/model/object.ts";
 import { isTls, listenerKind } from "#pilot/model/protocol.ts";
 import type { ProxyType } from "#pilot/model/proxy.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import { type OutboundScope, meshOf } from "#pilot/model/scope.ts";
 import { visibleServices } from "#pilot/model/visible.ts";
 import { passthroughClusters } from "./auto-passthrough.ts";
-import {
-  anyName,
-  blackHole,
-  dnsOnRequest,
-  passthrough,
-} from "./catch-all-clusters.ts";
+import { anyName, blackHole, dnsOnRequest, passthrough } from "./catch-all-clusters.ts";
 import { type TlsInput, transportSecurity } from "./client-tls.ts";
-import {
-  type PolicyField,
-  policyFor,
-  ruleFor,
-  selectorOf,
-  writtenAt,
-} from "./destination-rule.ts";
-import {
-  buildAssignment,
-  endpointSetsOf,
-  placeFor,
-  singleEndpoint,
-} from "./endpoints.ts";
+import { type PolicyField, policyFor, ruleFor, selectorOf, writtenAt } from "./destination-rule.ts";
+import { buildAssignment, endpointSetsOf, placeFor, singleEndpoint } from "./endpoints.ts";
 import { isEmptyDns, resolvable } from "./dns-endpoints.ts";
 import { balancingOf, localitySetting } from "./locality-setting.ts";
 import type { MergedRule, RuleSubset } from "./merged-rule.ts";
-import {
-  type Reporter,
-  type Translated,
-  error,
-  guarded,
-  originOf,
-  reporter,
-} from "./result.ts";
+import { type Reporter, type Translated, error, guarded, originOf, reporter } from "./result.ts";
+import { deferredClusters } from "./on-demand.ts";
 import { outboundPolicy } from "./outbound-policy.ts";
 import { statName } from "./stat-name.ts";
 import { type PolicyPlace, applyPolicy } from "./traffic-policy.ts";
@@ -65,8 +38,7 @@ export function translateFixedClusters(
   const value = [blackHole(context.mesh)];
   if (scope.proxyType !== "sidecar") return { value, problems: [] };
   value.push(passthrough(context.mesh));
-  if (outboundPolicy(context, scope) !== "ALLOW_ANY_DYNAMIC_DNS")
-    return { value, problems: [] };
+  if (outboundPolicy(context, scope) !== "ALLOW_ANY_DYNAMIC_DNS") return { value, problems: [] };
   const { value: any, problems } = anyName(context.mesh);
   return { value: [...value, any], problems };
 }
@@ -80,15 +52,10 @@ export function translateClustersOf(
   const { byHost } = visibleServices(context, scope);
   const service = byHost.get(host);
   if (service === undefined) return NOTHING;
-  if (service.aliasOf !== undefined && byHost.has(service.aliasOf))
-    return NOTHING;
+  if (service.aliasOf !== undefined && byHost.has(service.aliasOf)) return NOTHING;
   const rule = ruleFor(context, scope, service);
-  const inline = readsEndpoints(service)
-    ? endpointSetsOf(context, scope, service)
-    : NO_SETS;
-  const from = hasInline(service)
-    ? placeFor(service, rule, context.mesh, scope)
-    : "";
+  const inline = readsEndpoints(service) ? endpointSetsOf(context, scope, service) : NO_SETS;
+  const from = hasInline(service) ? placeFor(service, rule, context.mesh, scope) : "";
   const made = clustersOfService(
     service,
     inline,
@@ -97,11 +64,10 @@ export function translateClustersOf(
     scope.proxyType,
     from,
   );
-  if (scope.passesBetweenNetworks === undefined) return made;
-  return {
-    ...made,
-    value: [...made.value, ...passthroughClusters(service, made.value)],
-  };
+  if (scope.passesBetweenNetworks === undefined) {
+    return deferredClusters(context, scope, { service, made });
+  }
+  return { ...made, value: [...made.value, ...passthroughClusters(service, made.value)] };
 }
 
 const NOTHING: Translated<readonly Cluster[]> = { value: [], problems: [] };
@@ -188,11 +154,7 @@ function buildCluster(
   const { rule, subset, mesh, proxyType } = input;
   const policy = policyFor(rule, port.number, mesh, subset);
   const { reportOf, placeOf, problems } = reportsOn(service, port, input);
-  const user = {
-    protocol: port.protocol,
-    proxyType,
-    direction: "outbound",
-  } as const;
+  const user = { protocol: port.protocol, proxyType, direction: "outbound" } as const;
   const fields = applyPolicy(policy, user, mesh, placeOf);
   const name = outboundCluster(service.host, port.number, subset?.subset.name);
   const tlsInput: TlsInput = {
@@ -213,16 +175,9 @@ function buildCluster(
   const discovery =
     fields.loadBalancing.kind === "provided"
       ? { kind: "original" as const }
-      : discoveryOf(name, service, port, {
-          ...input,
-          tls,
-          report: reportOf(service.source),
-        });
-  const provided =
-    discovery.kind === "original" || discovery.kind === "dns-on-request";
-  const localities = provided
-    ? undefined
-    : balancingOf(localitySetting(policy, service, mesh));
+      : discoveryOf(name, service, port, { ...input, tls, report: reportOf(service.source) });
+  const provided = discovery.kind === "original" || discovery.kind === "dns-on-request";
+  const localities = provided ? undefined : balancingOf(localitySetting(policy, service, mesh));
   return {
     value: {
       name,
@@ -232,13 +187,7 @@ function buildCluster(
       ...(provided ? { loadBalancing: { kind: "provided" as const } } : {}),
       ...(localities === undefined ? {} : { localities }),
       ...security,
-      services: [
-        {
-          host: service.host,
-          name: service.name,
-          namespace: service.namespace,
-        },
-      ],
+      services: [{ host: service.host, name: service.name, namespace: service.namespace }],
       ...(subset === undefined ? {} : { subset: subset.subset.name }),
       ...statName(service, port, subset, mesh),
       ...(service.external ? { external: true } : {}),
@@ -247,9 +196,7 @@ function buildCluster(
         ...(rule?.policy === undefined
           ? []
           : [originOf(rule.policy.rule.key, "spec.trafficPolicy")]),
-        ...(subset === undefined
-          ? []
-          : [originOf(subset.rule.key, subset.path)]),
+        ...(subset === undefined ? [] : [originOf(subset.rule.key, subset.path)]),
       ],
     },
     problems: problems(),
@@ -289,15 +236,11 @@ function isSelective(rule: DestinationRule | undefined): boolean {
 }
 
 /** Those behind the port and in the subset; none at all don't. */
-function allSpeakMeshTls(
-  port: ServicePort,
-  { inline, subset }: ClusterInput,
-): boolean {
+function allSpeakMeshTls(port: ServicePort, { inline, subset }: ClusterInput): boolean {
   const labels = subset?.subset.labels ?? {};
   const all = inline.flatMap((set) =>
     set.endpoints.filter(
-      (one) =>
-        Object.hasOwn(one.ports, port.name) && matchesAll(labels, one.labels),
+      (one) => Object.hasOwn(one.ports, port.name) && matchesAll(labels, one.labels),
     ),
   );
   return all.length > 0 && all.every((one) => one.meshTls);
@@ -307,10 +250,7 @@ function discoveryOf(
   name: ClusterName,
   service: Service,
   port: ServicePort,
-  input: ClusterInput & {
-    readonly tls: ClientTls | undefined;
-    readonly report: Reporter;
-  },
+  input: ClusterInput & { readonly tls: ClientTls | undefined; readonly report: Reporter },
 ): Discovery {
   const refreshMs = input.mesh.dnsRefreshMs;
   switch (service.resolution) {
@@ -327,24 +267,14 @@ function discoveryOf(
         kind: "dns",
         answers: "all",
         refreshMs,
-        assignment: singleEndpoint(
-          name,
-          service.aliasOf ?? service.host,
-          port.number,
-        ),
+        assignment: singleEndpoint(name, service.aliasOf ?? service.host, port.number),
       };
     case "dns":
     case "dns-first": {
       const { rule, subset, mesh, from } = input;
       const answers = service.resolution === "dns" ? "all" : "first";
       const sets = input.inline;
-      const assignment = buildAssignment(service, port, {
-        sets,
-        rule,
-        subset,
-        mesh,
-        from,
-      });
+      const assignment = buildAssignment(service, port, { sets, rule, subset, mesh, from });
       return {
         kind: "dns",
         answers,
@@ -356,10 +286,7 @@ function discoveryOf(
 }
 
 /** A ServiceEntry may say that its servers listen elsewhere; behind a Service each pod's port counts. */
-function otherPort(
-  service: Service,
-  { number, targetPort }: ServicePort,
-): { port?: number } {
+function otherPort(service: Service, { number, targetPort }: ServicePort): { port?: number } {
   const differs = typeof targetPort === "number" && targetPort !== number;
   return differs && !service.headless ? { port: targetPort } : {};
 }

@@ -23,6 +23,7 @@ import { type Taken, freeParts } from "./free-chains.ts";
 import type { Destinations } from "./http-action.ts";
 import { type L4Route, tcpRoutes, tlsRoutes } from "./l4-route.ts";
 import { type Observed, observationOf } from "./observation.ts";
+import { askingListener } from "./on-demand.ts";
 import { ANY, type PlannedPort, isSharedBind, outboundListenerPlan } from "./outbound-plan.ts";
 import { egressProblems, egressProxy, outboundPolicy } from "./outbound-policy.ts";
 import { pathFields } from "./path-normalization.ts";
@@ -90,7 +91,8 @@ export function translateOutboundListeners(
   );
   listeners.push(virtualOutbound(context.mesh, policy, observed.value, elsewhere));
   listeners.sort((left, right) => compareText(left.name, right.name));
-  return { value: listeners, problems: [...problems, ...observed.problems] };
+  const value = scope.isOnDemand === undefined ? listeners : listeners.map(askingListener);
+  return { value, problems: [...problems, ...observed.problems] };
 }
 
 /** Always the same object: a list of thousands is soon found to be as before. */

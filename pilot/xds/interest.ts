@@ -20,8 +20,9 @@ export function noteDeltaInterest(
   const { names: all } = request;
   const names = all.includes(EVERYTHING) ? all.filter((name) => name !== EVERYTHING) : all;
   const unnamed = first && request.names.length === 0 && ruleOf(subscription.type).wildcard;
-  if (unnamed || names.length < request.names.length) subscription.subscribeAll();
+  // Names first: what everything doesn't include may be among them, and known to the client.
   if (names.length > 0) subscription.subscribe(names);
+  if (unnamed || names.length < request.names.length) subscription.subscribeAll();
   return names;
 }
 

@@ -146,7 +146,8 @@ export class Subscription implements TableReader {
   }
 
   wants(name: string): boolean {
-    return (this.wildcard || this.names.has(name)) && this.#admits(name);
+    if (this.names.has(name)) return this.#admits(name);
+    return this.wildcard && !this.#mustBeNamed(name) && this.#admits(name);
   }
 
   /** Everything that exists is wanted; what the client has already isn't sent again. */
@@ -154,11 +155,15 @@ export class Subscription implements TableReader {
     this.wildcard = true;
     const isNew = this.#isNew;
     for (const table of this.#cursors.keys()) {
+      if (table.onDemand) continue;
       if (isNew) this.#lacking.addAll(table);
-      for (const resource of isNew ? [] : table.resources()) this.#lack(resource);
+      for (const resource of isNew ? [] : table.resources()) {
+        if (!this.names.has(resource.name)) this.#lack(resource);
+      }
     }
     for (const name of this.#known.keys()) {
-      if (this.#find(name) === undefined && this.#admits(name)) this.#drop(name);
+      const isLost = this.#find(name) === undefined || this.#mustBeNamed(name);
+      if (isLost && !this.names.has(name) && this.#admits(name)) this.#drop(name);
     }
   }
 
@@ -203,7 +208,7 @@ export class Subscription implements TableReader {
     for (const name of names) {
       if (!this.names.delete(name)) continue;
       if (!this.wildcard) this.#forget(name);
-      else if (this.#find(name) === undefined) this.#drop(name);
+      else if (this.#find(name) === undefined || this.#mustBeNamed(name)) this.#drop(name);
       else this.#lacking.add(name);
     }
   }
@@ -242,8 +247,8 @@ export class Subscription implements TableReader {
         this.#lacking.add(name);
       }
       for (const { name } of delta.removed) {
-        // A secret may be in another table too, for another reason.
-        if (this.wants(name) && this.#find(name) === undefined) this.#drop(name);
+        if (table.onDemand && !this.names.has(name)) continue;
+        if (this.#hasLost(name)) this.#drop(name);
       }
       this.#cursors.set(table, table.head);
     }
@@ -312,6 +317,26 @@ export class Subscription implements TableReader {
     return undefined;
   }
 
+  /** It isn't part of everything. */
+  #mustBeNamed(name: string): boolean {
+    let isThere = false;
+    for (const table of this.#cursors.keys()) {
+      if (table.get(name) === undefined) continue;
+      if (!table.onDemand) return false;
+      isThere = true;
+    }
+    return isThere;
+  }
+
+  /**
+   * Of something that the client had: it is in none of the tables any more (a secret may be in
+   * another one too), or it is to be asked for from now on.
+   */
+  #hasLost(name: string): boolean {
+    if (this.#find(name) === undefined) return this.wants(name);
+    return this.wildcard && !this.names.has(name) && this.#mustBeNamed(name);
+  }
+
   /** The client has named nothing and has nothing: all that is wanted is lacking. */
   get #isNew(): boolean {
     return this.#admitsAll && this.#known.size + this.#removed.size + this.names.size === 0;
@@ -360,7 +385,9 @@ export class Subscription implements TableReader {
     const had = new Map<string, string>();
     for (const table of left) {
       const current = this.#cursors.get(table) === table.head;
-      for (const { name, version } of table.resources()) had.set(name, current ? version : "");
+      for (const { name, version } of table.resources()) {
+        if (!table.onDemand || this.names.has(name)) had.set(name, current ? version : "");
+      }
       for (const { name } of table.since(this.#cursors.get(table) ?? 0)?.removed ?? []) {
         had.set(name, "");
       }
@@ -370,13 +397,12 @@ export class Subscription implements TableReader {
     for (const table of joined) {
       this.#join(table);
       for (const { name, version } of table.resources()) {
+        if (!this.wants(name)) continue;
         const unchanged = had.get(name) === version && !this.#lacking.has(name);
-        if (!unchanged && this.wants(name)) this.#lacking.add(name);
+        if (!unchanged) this.#lacking.add(name);
         this.#removed.delete(name);
       }
     }
-    for (const name of had.keys()) {
-      if (this.#find(name) === undefined && this.wants(name)) this.#drop(name);
-    }
+    for (const name of had.keys()) if (this.#hasLost(name)) this.#drop(name);
   }
 }

@@ -102,6 +102,7 @@ export function nodeMetadata(
     ...(Object.keys(settings.rawProxyConfig).length > 0 && {
       PROXY_CONFIG: settings.rawProxyConfig,
     }),
+    ...(settings.proxy.discovery === "on-demand" && { DISCOVERY: "on-demand" }),
     ...Object.fromEntries(own),
   };
 }

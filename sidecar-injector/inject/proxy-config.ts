@@ -10,6 +10,8 @@ export interface ProxyConfig {
   drainSeconds?: number;
   terminationSeconds?: number;
   discoveryAddress?: string;
+  /** Not Istio's: the proxy asks for clusters when it first calls them. */
+  discovery?: "all" | "on-demand";
   holdApplication?: boolean;
   /** Environment of the proxy; `ISTIO_META_X` is the node's metadata X as well. */
   proxyMetadata: Readonly<Record<string, string>>;
@@ -113,6 +115,7 @@ export function readProxyConfig(
     drainSeconds: seconds("drainDuration"),
     terminationSeconds: seconds("terminationDrainDuration"),
     discoveryAddress: take("discoveryAddress", asHostPort, "host:port"),
+    discovery: take("discovery", asDiscovery, "all or on-demand"),
     holdApplication: take("holdApplicationUntilProxyStarts", asBoolean, "true or false"),
     proxyMetadata: take("proxyMetadata", asTexts, "a mapping of variables to texts") ?? {},
     statusPort: take("statusPort", wholeNumber(0, 65_535), "a port"),
@@ -149,6 +152,10 @@ function asMilliseconds(value: unknown): number | undefined {
 
 function asHostPort(value: unknown): string | undefined {
   return typeof value === "string" && HOST_PORT.test(value) ? value : undefined;
+}
+
+function asDiscovery(value: unknown): ProxyConfig["discovery"] {
+  return value === "all" || value === "on-demand" ? value : undefined;
 }
 
 function asBoolean(value: unknown): boolean | undefined {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { DEFAULT_CONFIG } from "./config.ts";
-import { readSettings } from "./settings.ts";
+import { nodeMetadata } from "./metadata.ts";
+import { type ProxySettings, readSettings } from "./settings.ts";
 
 function read(annotations: Record<string, string>, gateway = false) {
   const result = readSettings({ annotations, config: DEFAULT_CONFIG, gateway });
@@ -62,6 +63,18 @@ describe("readSettings", () => {
       "proxy.istio.io/config": "concurrency: 3\ndrainDuration: 30s\ntracing: {}\n",
     });
     expect([settings.concurrency, settings.drainSeconds]).toEqual([3, 30]);
+  });
+
+  test("discovery on demand is asked for by name, and told to pilot", () => {
+    const settings = read({ "proxy.istio.io/config": "discovery: on-demand" });
+    const identity = { name: "app", owner: "", canonicalName: "app", canonicalRevision: "1" };
+    const spec = { containers: [] };
+    const told = (of: ProxySettings): unknown =>
+      nodeMetadata(spec, { identity, labels: {}, settings: of })["DISCOVERY"];
+    expect([told(settings), told(read({}))]).toEqual(["on-demand", undefined]);
+    expect(problemsOf({ "proxy.istio.io/config": "discovery: some" })).toEqual([
+      ["metadata.annotations[proxy.istio.io/config]", expect.stringContaining("all or on-demand")],
+    ]);
   });
 
   test("the gateway template has no redirect and more threads", () => {

@@ -10,6 +10,8 @@ export interface EnvoyNode {
   readonly id: string;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly locality?: { readonly region?: string; readonly zone?: string };
+  /** Of loopback: takes connections for other addresses, which PROXY headers name. */
+  readonly redirectPort?: number;
 }
 
 /** How it asks, as its bootstrap calls it: delta or state of the world. */
@@ -82,8 +84,9 @@ export function get(options: http.RequestOptions): Promise<Answer> {
 function bootstrap(
   adsPort: number,
   socketPath: string,
-  { node, apiType }: { node: EnvoyNode; apiType: ApiType },
+  { node: envoyNode, apiType }: { node: EnvoyNode; apiType: ApiType },
 ): object {
+  const { redirectPort, ...node } = envoyNode;
   return {
     node: { cluster: "gateway", ...node },
     admin: { address: { pipe: { path: socketPath } } },
@@ -96,7 +99,29 @@ function bootstrap(
       cds_config: { ads: {}, resource_api_version: "V3" },
       lds_config: { ads: {}, resource_api_version: "V3" },
     },
-    static_resources: { clusters: [adsCluster(adsPort)] },
+    static_resources: {
+      clusters: [adsCluster(adsPort)],
+      ...(redirectPort === undefined ? {} : { listeners: [redirection(redirectPort)] }),
+    },
+  };
+}
+
+/** What the kernel's redirection is to a sidecar, without a network namespace. */
+function redirection(port: number): object {
+  return {
+    name: "redirection",
+    address: { socket_address: { address: "127.0.0.1", port_value: port } },
+    use_original_dst: true,
+    listener_filters: [
+      {
+        name: "envoy.filters.listener.proxy_protocol",
+        typed_config: {
+          "@type":
+            "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+        },
+      },
+    ],
+    filter_chains: [{ filters: [] }],
   };
 }
 

@@ -83,6 +83,7 @@ function randomObject(random: Random): KubeObject {
           {
             ...(random(3) === 0 ? { match: [{ sourceLabels: { app: pick(NAMES) } }] } : {}),
             route: [route(), route()],
+            ...(random(4) === 0 ? { mirrors: [route()] } : {}),
           },
         ],
       },
@@ -152,6 +153,7 @@ const NODES = NAMESPACES.flatMap((namespace) =>
       LABELS: { app, istio: app },
       NAMESPACE: namespace,
       ...(app === "b" ? { CLUSTER_ID: "west", NETWORK: "net-2", DNS_CAPTURE: "true" } : {}),
+      ...(app === "b" && namespace === "other" ? { DISCOVERY: "on-demand" } : {}),
     },
     userAgentName: "envoy",
   })),
@@ -199,6 +201,15 @@ function openAll(world: World): void {
   for (const view of world.views) for (const type of PUSH_ORDER) view.tables(type);
 }
 
+/** Names of what it is sent when it asks. */
+function onDemand(view: ProxyView | undefined): string[] {
+  const tables = PUSH_ORDER.flatMap((type) => [...(view?.tables(type) ?? [])]);
+  return tables
+    .filter((table) => table.onDemand)
+    .flatMap((table) => [...table.names()])
+    .toSorted();
+}
+
 const EVERYTHING = { name: "a world", make: randomObject, compareEach: 10 };
 const PATCHED = { name: "a small world of many patches", make: randomSmall, compareEach: 2 };
 
@@ -242,6 +253,7 @@ describe.each([
           different: [],
         });
         expect(missingEndpoints(all(view))).toEqual([]);
+        expect(onDemand(view)).toEqual(onDemand(fresh.views[index]));
       }
     }
     expect(log).toEqual([]);

@@ -30,6 +30,11 @@ const PROXIES = [
     { app: "client" },
     { CLUSTER_ID: "west", NETWORK: "net-2", DNS_CAPTURE: "true" },
   ),
+  proxyOf(
+    "sidecar~192.0.2.104~asking.default~default.svc.cluster.local",
+    { app: "client" },
+    { DISCOVERY: "on-demand" },
+  ),
 ];
 
 function proxyOf(id: string, labels: Record<string, string>, more: object = {}): Proxy {

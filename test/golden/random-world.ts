@@ -120,6 +120,7 @@ function virtualService(random: Random, pick: Pick, host: string): object {
               { destination: destination(), weight: random(100) },
               { destination: destination(), weight: 1 },
             ],
+            ...(random(4) === 0 ? { mirrors: [{ destination: destination() }] } : {}),
           }),
     })),
     ...(random(3) === 0 ? { tcp: [{ route: [{ destination: destination() }] }] } : {}),

@@ -7,6 +7,7 @@ import { hostResolution } from "./dynamic-forward-proxy.ts";
 import { accessLoggers } from "./access-log.ts";
 import { corsFilter } from "./cors.ts";
 import { faultFilter } from "./fault.ts";
+import { onDemandFilter } from "./on-demand.ts";
 import { tracing } from "./tracing.ts";
 
 const TYPE = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager";
@@ -19,6 +20,7 @@ export function httpConnectionManager(
     statPrefix: connection.statPrefix,
     ...routes(connection),
     httpFilters: [
+      ...(connection.asksForClusters === undefined ? [] : [onDemandFilter()]),
       grpcStats(),
       faultFilter(),
       corsFilter(),

@@ -3,6 +3,7 @@
 import type { Listener, TcpForward } from "#pilot/ir/listener.ts";
 import { type Extension, duration, extension } from "#pilot/envoy/any.ts";
 import { accessLoggers } from "./access-log.ts";
+import { onDemandCluster } from "./on-demand.ts";
 
 export function tcpProxy(forward: TcpForward, logs: Listener["accessLogs"]): Extension {
   const only = forward.clusters.length === 1 ? forward.clusters[0] : undefined;
@@ -18,6 +19,7 @@ export function tcpProxy(forward: TcpForward, logs: Listener["accessLogs"]): Ext
             },
           }
         : { cluster: only.cluster }),
+      ...(forward.asksForClusters === undefined ? {} : onDemandCluster()),
       ...(forward.idleTimeoutMs === undefined
         ? {}
         : { idleTimeout: duration(forward.idleTimeoutMs) }),
