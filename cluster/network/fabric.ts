@@ -11,7 +11,7 @@ import type { IpOptions } from "./ip.ts";
 import { nodeLinkOf, nodeNamespaceOf, podNamespacePrefixOf, requireDnsName } from "./name.ts";
 import { planNode } from "./plan.ts";
 import type { NodePlan } from "./plan.ts";
-import { deleteNamespaces, ignoreGone, listNamespaces } from "./namespaces.ts";
+import { deleteNamespaces, ignoreGone, listNamespaces, removeBrokenNames } from "./namespaces.ts";
 
 const BRIDGE = "br0";
 /** The fabric's end of the host's link. */
@@ -29,6 +29,7 @@ const REMOVAL_MS = 5_000;
 /** Makes the fabric's namespace with its bridge and the host's link with its address. */
 export async function createFabric(network: ClusterNetwork, signal?: AbortSignal): Promise<void> {
   const { fabricNamespace: namespace, hostLink } = network;
+  await removeBrokenNames(namespace);
   if (!(await listNamespaces(namespace)).includes(namespace)) {
     await applyIp([`netns add ${namespace}`], { signal });
   }
@@ -138,6 +139,7 @@ export async function deleteNode(request: NodeRequest): Promise<void> {
   const { network, nodeName, index, signal } = request;
   const plan = planNode(network, index);
   const namespace = nodeNamespaceOf(network, nodeName);
+  await removeBrokenNames(network.fabricNamespace);
   const routes = hostRoutesOf(network, plan, index);
   const onHost = await listRoutes({ signal }, network.hostLink);
   for (const cidr of onHost.filter((route) => routes.includes(route))) {
@@ -163,6 +165,7 @@ export async function deleteNode(request: NodeRequest): Promise<void> {
 
 /** Idempotent: removes all of the cluster's links, routes and namespaces, and makes sure of it. */
 export async function deleteFabric(network: ClusterNetwork, signal?: AbortSignal): Promise<void> {
+  await removeBrokenNames(network.fabricNamespace);
   const namespaces = await listOwnNamespaces(network);
   await applyIp([`link del ${network.hostLink}`], { signal }).catch(ignoreGone);
   await deleteNamespaces(namespaces);

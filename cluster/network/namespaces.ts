@@ -1,6 +1,7 @@
 /** The named network namespaces of this machine (`ip netns`). */
 
-import { readdir } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
+import path from "node:path";
 import { applyIp } from "./ip.ts";
 import { NETNS_DIR } from "./run-in-namespace.ts";
 
@@ -14,6 +15,26 @@ export async function listNamespaces(prefix: string): Promise<string[]> {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
     throw error;
   }
+}
+
+/**
+ * Removes names with the prefix that lead to no namespace: an `ip netns add` that is cut off leaves
+ * a file where it would have mounted one. Nobody may be making namespaces of these names meanwhile.
+ */
+export async function removeBrokenNames(prefix: string): Promise<void> {
+  for (const name of await listNamespaces(prefix)) {
+    const file = path.join(NETNS_DIR, name);
+    if (!(await isMounted(file))) await rm(file, { force: true });
+  }
+}
+
+/** One that has gone meanwhile needs no removal either. */
+async function isMounted(file: string): Promise<boolean> {
+  const folder = await stat(NETNS_DIR);
+  return stat(file).then(
+    ({ dev }) => dev !== folder.dev,
+    () => true,
+  );
 }
 
 /**

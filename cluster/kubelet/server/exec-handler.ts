@@ -18,7 +18,7 @@ export interface StreamRequest {
 }
 
 /** After the command has ended, its background children may hold its output for this long. */
-const OUTPUT_GRACE_MS = 500;
+const OUTPUT_GRACE_MS = 2_000;
 const SIZE_WAIT_MS = 100;
 
 /** Reads both spellings: the kubelet's (`input`, `output`, `error`) and PodExecOptions'. */
