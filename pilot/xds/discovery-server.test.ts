@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { once } from "node:events";
+import net from "node:net";
 import * as grpc from "@grpc/grpc-js";
 import { ResourceTable } from "#pilot/cache/table.ts";
 import { CLUSTER } from "#pilot/cache/type-url.ts";
@@ -117,6 +119,14 @@ describe("the discovery server, asked by grpc-js", () => {
     expect((await statusOf(stream)).code).toBe(grpc.status.UNAVAILABLE);
     target.close();
     await aged.close();
+  });
+
+  test("ends although a client has not begun to speak", async () => {
+    const secure = await startDiscoveryServer({ ...OPTIONS, tls: { cert: "", key: "" } });
+    const silent = net.connect(secure.port, secure.address).on("error", () => undefined);
+    await once(silent, "connect");
+    const ended = once(silent, "close");
+    await Promise.all([secure.close(), ended]);
   });
 
   test("says in the status what is wrong with a request", async () => {

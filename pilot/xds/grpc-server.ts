@@ -6,7 +6,7 @@
 
 import http2 from "node:http2";
 import type { Http2Session, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Admissions } from "./admissions.ts";
 import { superviseSession } from "./grpc-session.ts";
 import type { SessionLimits } from "./grpc-session.ts";
@@ -87,6 +87,11 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   server.maxConnections = options.maxConnections;
   const sessions = new Set<ServerHttp2Session>();
   const calls: OpenCalls = new Map();
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.on("session", (session) => {
     sessions.add(session);
     calls.set(session, new Set());
@@ -114,7 +119,7 @@ export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcS
   return {
     address: bound.address,
     port: bound.port,
-    close: () => closeServer(server, { sessions, calls }),
+    close: () => closeServer(server, { sessions, calls, sockets }),
   };
 }
 
@@ -123,11 +128,13 @@ type OpenCalls = Map<Http2Session, Set<GrpcCall>>;
 interface Open {
   sessions: Set<ServerHttp2Session>;
   calls: OpenCalls;
+  sockets: Set<Socket>;
 }
 
+/** A connection may still be in its TLS handshake, and have no session before all are told. */
 async function closeServer(
   server: { close(done: () => void): unknown },
-  { sessions, calls }: Open,
+  { sessions, calls, sockets }: Open,
 ): Promise<void> {
   for (const call of [...calls.values()].flatMap((all) => [...all]))
     call.end(STATUS.UNAVAILABLE, "the server is shutting down");
@@ -135,6 +142,7 @@ async function closeServer(
   for (const session of sessions) session.close();
   const force = setTimeout(() => {
     for (const session of sessions) session.destroy();
+    for (const socket of sockets) socket.destroy();
   }, CLOSE_GRACE_MS);
   await closed;
   clearTimeout(force);
