@@ -1,38 +1,11 @@
 import type { ResourceInterner } from "#pilot/cache/interner.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
 import { ResourceTable } from "#pilot/cache/table.ts";
-import {
-  CLUSTER,
-  ENDPOINTS,
-  EXTENSION_CONFIG,
-  LISTENER,
-  ROUTES,
-  SECRET,
-  VIRTUAL_HOST,
-} from "#pilot/cache/type-url.ts";
+import { CLUSTER } from "#pilot/cache/type-url.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
-import {
-  buildEndpoints,
-  buildListeners,
-  buildRoutes,
-  buildSecrets,
-  clusterResource,
-  endpointResource,
-  listenerResource,
-  routeResource,
-  secretResource,
-  virtualHostResource,
-} from "#pilot/envoy/build.ts";
 import type { ClientForm, EnvoyResource } from "#pilot/envoy/build.ts";
-import {
-  buildGrpcClusters,
-  buildGrpcEndpoints,
-  buildGrpcListeners,
-  buildGrpcRoutes,
-} from "#pilot/envoy/grpc.ts";
 import { arePatchedAlone, patchResources } from "#pilot/envoy/patch/apply.ts";
 import type { PatchSet } from "#pilot/envoy/patch/patch.ts";
-import type { Cluster } from "#pilot/ir/cluster.ts";
 import type { IrProblem, ScopeIr } from "#pilot/ir/scope-ir.ts";
 import { joinExtents } from "#pilot/model/extent.ts";
 import type { Extent } from "#pilot/model/extent.ts";
@@ -40,9 +13,8 @@ import type { IrList } from "#pilot/model/impact.ts";
 import type { PushContext } from "#pilot/model/push-context.ts";
 import type { ProxyScope } from "#pilot/model/scope.ts";
 import { ScopeTranslation } from "#pilot/translate/translate.ts";
-import type { IrChanges } from "#pilot/translate/translate.ts";
-import type { NodeChanges } from "#pilot/translate/keyed-list.ts";
-import type { RouteChanges } from "#pilot/translate/route-list.ts";
+import { PARTS, RESOURCE_TYPES, TYPES, partOf } from "./scope-parts.ts";
+import type { PartName, PartSpec, ResourceChanges } from "./scope-parts.ts";
 import { patchesOf } from "./scope-patches.ts";
 import { UnpatchedForms } from "./unpatched-forms.ts";
 
@@ -63,159 +35,6 @@ interface Part {
   readonly unpatched: UnpatchedForms;
   /** Of patches that could not be made. */
   patchProblems: readonly IrProblem[];
-}
-
-const TYPES: Readonly<Record<EnvoyResource["type"], TypeUrl>> = {
-  cluster: CLUSTER,
-  endpoint: ENDPOINTS,
-  listener: LISTENER,
-  route: ROUTES,
-  "virtual-host": VIRTUAL_HOST,
-  secret: SECRET,
-  extension: EXTENSION_CONFIG,
-};
-
-type PartName =
-  | "clusters"
-  | "clusters on demand"
-  | "endpoints"
-  | "listeners"
-  | "routes"
-  | "routes with virtual hosts"
-  | "secrets"
-  | "extensions"
-  | GrpcPartName;
-
-type GrpcPartName = "grpc clusters" | "grpc endpoints" | "grpc listeners" | "grpc routes";
-
-/** Resources that are no longer there, and those that are new or others; a changed one is in both. */
-interface ResourceChanges {
-  readonly gone: readonly EnvoyResource[];
-  readonly fresh: readonly EnvoyResource[];
-}
-
-interface PartSpec {
-  list: IrList;
-  types: readonly TypeUrl[];
-  /** All resources. */
-  build: (ir: ScopeIr) => EnvoyResource[];
-  /** Those of changed nodes; undefined where everything is built again. */
-  pick: (changes: IrChanges) => ResourceChanges | undefined;
-  /** Its resources go to those who name them. */
-  onDemand?: true;
-  /** The clients that it is for, where it isn't for all. */
-  form?: ClientForm;
-}
-
-/** A further type is a row here (and one of `TYPE_RULES`): where it comes from in the IR. */
-const PARTS: Readonly<Record<PartName, PartSpec>> = {
-  clusters: clusterPart((cluster) => cluster.onDemand === undefined),
-  "clusters on demand": {
-    ...clusterPart((cluster) => cluster.onDemand !== undefined),
-    onDemand: true,
-  },
-  endpoints: {
-    list: "endpoints",
-    types: [ENDPOINTS],
-    build: buildEndpoints,
-    pick: ({ endpoints }) => endpoints && resourcesOf(endpoints, (one) => endpointResource(one)),
-  },
-  listeners: {
-    list: "listeners",
-    types: [LISTENER],
-    build: buildListeners,
-    pick: ({ listeners }) => listeners && resourcesOf(listeners, (one) => listenerResource(one)),
-  },
-  // A changed virtual host makes another message of the whole configuration.
-  routes: {
-    list: "routes",
-    types: [ROUTES],
-    build: (ir) => buildRoutes(ir, "inline"),
-    pick: () => undefined,
-  },
-  "routes with virtual hosts": {
-    list: "routes",
-    types: [ROUTES, VIRTUAL_HOST],
-    build: (ir) => buildRoutes(ir, "discovered"),
-    pick: ({ routes }) => routes && changedRoutes(routes),
-  },
-  secrets: {
-    list: "secrets",
-    types: [SECRET],
-    build: buildSecrets,
-    pick: ({ secrets }) => secrets && resourcesOf(secrets, (one) => secretResource(one)),
-  },
-  ...grpcParts(),
-  // Only patches make any.
-  extensions: {
-    list: "listeners",
-    types: [EXTENSION_CONFIG],
-    build: () => [],
-    pick: () => undefined,
-  },
-};
-
-function clusterPart(belongs: (cluster: Cluster) => boolean): PartSpec {
-  return {
-    list: "clusters",
-    types: [CLUSTER],
-    build: (ir) => ir.clusters.filter(belongs).map((one) => clusterResource(one)),
-    pick({ clusters }) {
-      if (clusters === undefined) return undefined;
-      const gone = clusters.gone.filter(belongs);
-      const fresh = clusters.fresh.filter(belongs);
-      return resourcesOf({ gone, fresh }, (one) => clusterResource(one));
-    },
-  };
-}
-
-/** Patches are about Envoy's filters; few clients are without one, so parts are made anew. */
-function grpcParts(): Record<GrpcPartName, PartSpec> {
-  const part = (list: IrList, type: TypeUrl, build: PartSpec["build"]): PartSpec => ({
-    list,
-    types: [type],
-    build,
-    pick: () => undefined,
-    form: "grpc",
-  });
-  return {
-    "grpc clusters": part("clusters", CLUSTER, buildGrpcClusters),
-    "grpc endpoints": part("endpoints", ENDPOINTS, buildGrpcEndpoints),
-    "grpc listeners": part("listeners", LISTENER, buildGrpcListeners),
-    "grpc routes": part("routes", ROUTES, buildGrpcRoutes),
-  };
-}
-
-function resourcesOf<N>(
-  { gone, fresh }: NodeChanges<N>,
-  build: (node: N) => EnvoyResource,
-): ResourceChanges {
-  return { gone: gone.map(build), fresh: fresh.map(build) };
-}
-
-function changedRoutes({ configurations, hosts }: RouteChanges): ResourceChanges {
-  const frames = resourcesOf(configurations, (one) => routeResource(one));
-  const inside = resourcesOf(hosts, ({ route, host }) => virtualHostResource(host, route));
-  return {
-    gone: [...frames.gone, ...inside.gone],
-    fresh: [...frames.fresh, ...inside.fresh],
-  };
-}
-
-const RESOURCE_TYPES: ReadonlyMap<TypeUrl, EnvoyResource["type"]> = new Map(
-  (Object.entries(TYPES) as [EnvoyResource["type"], TypeUrl][]).map(([name, type]) => [type, name]),
-);
-
-const PART_OF_TYPE = partsByType(undefined);
-const GRPC_PART_OF_TYPE = partsByType("grpc");
-
-function partsByType(form: ClientForm | undefined): ReadonlyMap<TypeUrl, PartName> {
-  const parts = (Object.entries(PARTS) as [PartName, PartSpec][]).toReversed();
-  return new Map(
-    parts
-      .filter(([, part]) => part.form === form && part.onDemand === undefined)
-      .flatMap(([name, { types }]) => types.map((type): [TypeUrl, PartName] => [type, name])),
-  );
 }
 
 /**
@@ -406,14 +225,6 @@ export class ScopeState {
       ? { problems }
       : { ...this.#encode(unpatched.resource), problems };
   }
-}
-
-/** For proxies, only routes come in two forms. */
-function partOf(type: TypeUrl, form: ClientForm): PartName | undefined {
-  if (form === "grpc") return GRPC_PART_OF_TYPE.get(type);
-  if (type === ROUTES && form === "discovered") return "routes with virtual hosts";
-  if (type === VIRTUAL_HOST && form === "inline") return undefined;
-  return PART_OF_TYPE.get(type);
 }
 
 function newPart(name: PartName): Part {
