@@ -2,12 +2,6 @@
 
 import net from "node:net";
 
-/** What a destination has seen of an HTTP request. */
-export interface Seen {
-  readonly path: string;
-  readonly authority: string;
-}
-
 export interface Answerer {
   readonly port: number;
   close(): void;
