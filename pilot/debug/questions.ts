@@ -11,7 +11,7 @@ import { PAGES } from "./pages.ts";
 import { encode } from "#pilot/proto/encode.ts";
 import { answerWith } from "#pilot/xds/question.ts";
 import type { Answer, AnswerQuestion, AnswerResource } from "#pilot/xds/question.ts";
-import type { SyncState } from "#pilot/xds/subscription.ts";
+import type { SyncState } from "#pilot/xds/subscription-state.ts";
 
 const DEBUG = "istio.io/debug";
 const [INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED] = [3, 5, 7];

@@ -1,4 +1,5 @@
-import type { Outstanding, Subscription } from "./subscription.ts";
+import type { Outstanding } from "./subscription-state.ts";
+import type { Subscription } from "./subscription.ts";
 import {
   CLUSTER,
   ENDPOINTS,

@@ -7,7 +7,7 @@ import type { AnswerQuestion } from "./question.ts";
 import type { RequestMemory } from "./request-memory.ts";
 import { PushGate } from "./push-gate.ts";
 import { Subscription } from "./subscription.ts";
-import type { Outstanding } from "./subscription.ts";
+import type { Outstanding } from "./subscription-state.ts";
 import { contentVersion, takeLackingContent, takeWholeContent } from "./response-content.ts";
 import type { StreamEvents } from "./stream-events.ts";
 import type { Protocol, SharedFrames } from "#pilot/cache/shared-frames.ts";

@@ -1,33 +1,11 @@
-import type { WholeState } from "./held-state.ts";
 import { Isolation } from "./isolation.ts";
 import type { Rejection } from "./stream-events.ts";
 import { LackingNames, WantedNames, tableOf } from "./names.ts";
 import { Substitutes } from "./substitutes.ts";
+import type { Outstanding, SubscriptionOptions, SyncState } from "./subscription-state.ts";
 import type { EncodedResource } from "#pilot/cache/resource.ts";
 import type { ResourceTable, TableReader } from "#pilot/cache/table.ts";
 import type { TypeUrl } from "#pilot/cache/type-url.ts";
-
-/** A response on its way: until the client answers it, no other of its type is sent. */
-export interface Outstanding {
-  nonce: string;
-  sentAt: number;
-  resources: readonly EncodedResource[];
-  removed: readonly string[];
-  /** State of the world, where a response carries everything: all that the client then holds. */
-  whole?: WholeState;
-}
-
-export interface SubscriptionOptions {
-  /** What a reconnected client has, by name. */
-  known: Map<string, string>;
-  /** Whether a resource that exists belongs to this stream at all. */
-  admits?: (name: string) => boolean;
-  /** A refusal is history: the resource is sent anew, gone, or no longer wanted. */
-  onRecovered?: (rejection: Rejection) => void;
-}
-
-/** `error`: something is refused; `stale`: something is on its way or will be. */
-export type SyncState = "not-sent" | "synced" | "stale" | "error";
 
 /**
  * What one stream wants of one type and what of that it still lacks. Content is not kept: positions
