@@ -73,8 +73,10 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
       accessLogFormat: field("accessLogFormat", asText),
       accessLogEncoding: field("accessLogEncoding", oneOf("TEXT", "JSON")),
       outboundTrafficPolicy: field("outboundTrafficPolicy", parseOutboundPolicy),
-      outboundTls: inner("outboundTrafficPolicy", "tls", (raw) =>
-        shaped<ClientTLSSettings>(raw, CLIENT_TLS),
+      outboundTls: inner(
+        "outboundTrafficPolicy",
+        "tls",
+        (raw) => shaped(raw, CLIENT_TLS) as ClientTLSSettings | undefined,
       ),
       automaticTls: field("enableAutoMtls", asBoolean),
       inboundTrafficPolicy: inner(
@@ -103,19 +105,26 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
 
 type TakeField = <T>(name: string, parse: (raw: unknown) => T | undefined) => T | undefined;
 
+interface DefaultPolicy {
+  connectionPool?: ConnectionPoolSettings;
+  outlierDetection?: OutlierDetection;
+}
+
 /** What holds for all destinations where their rules don't say otherwise. */
 function destinationSettings(field: TakeField): Partial<MeshConfig> {
-  const policy = field("defaultTrafficPolicy", (raw) =>
-    shaped<{
-      connectionPool?: ConnectionPoolSettings;
-      outlierDetection?: OutlierDetection;
-    }>(raw, { connectionPool: POOL, outlierDetection: OUTLIERS }),
+  const policy = field(
+    "defaultTrafficPolicy",
+    (raw) =>
+      shaped(raw, { connectionPool: POOL, outlierDetection: OUTLIERS }) as
+        DefaultPolicy | undefined,
   );
-  const localityLb = field("localityLbSetting", (raw) =>
-    shaped<LocalityLoadBalancerSetting>(raw, LOCALITY),
+  const localityLb = field(
+    "localityLbSetting",
+    (raw) => shaped(raw, LOCALITY) as LocalityLoadBalancerSetting | undefined,
   );
-  const zoneAwareLb = field("zoneAwareLbSetting", (raw) =>
-    shaped<ZoneAwareLoadBalancerSetting>(raw, ZONE_AWARE),
+  const zoneAwareLb = field(
+    "zoneAwareLbSetting",
+    (raw) => shaped(raw, ZONE_AWARE) as ZoneAwareLoadBalancerSetting | undefined,
   );
   return defined({
     localityLb,
@@ -130,9 +139,9 @@ function destinationSettings(field: TakeField): Partial<MeshConfig> {
   });
 }
 
-function shaped<T>(raw: unknown, shape: Shape): T | undefined {
+function shaped(raw: unknown, shape: Shape): object | undefined {
   if (typeof raw !== "object" || raw === null) return undefined;
-  return checkShape(raw, shape, "").length === 0 ? (raw as T) : undefined;
+  return checkShape(raw, shape, "").length === 0 ? raw : undefined;
 }
 
 const SELECTOR: Shape = {
