@@ -27,6 +27,8 @@ export interface MeshAnswer {
   readonly headers: http.IncomingHttpHeaders;
   /** Who answered, with what it was asked; absent where the proxy answered itself. */
   readonly workload?: string;
+  /** The proxy's port on the connection by which it asked. */
+  readonly connection?: number;
   readonly path?: string;
   readonly seen?: http.IncomingHttpHeaders;
 }
@@ -37,11 +39,14 @@ const WORKLOADS: ReadonlyMap<string, string> = new Map([
   ["127.30.0.2", "web-v2"],
   ["127.30.0.3", "other"],
   ["127.30.0.9", "outside"],
+  ["127.0.0.1", "local"],
 ]);
 
 export interface Mesh {
   apply(yaml: string): void;
   call(call: MeshCall): Promise<MeshAnswer>;
+  /** A connection of the client's to this address, for what isn't HTTP. */
+  connect(address: string, port: number): net.Socket;
   /** Waits for an answer like this one, which then is what the configuration gives. */
   answers(call: MeshCall, like: object): Promise<void>;
   /** How often each workload was called since the last test. */
@@ -133,11 +138,7 @@ class RunningMesh implements Mesh {
 
   call(call: MeshCall): Promise<MeshAnswer> {
     const { host, path = "/", method = "GET", address = "192.0.2.1", port = 80 } = call;
-    const createConnection = (): net.Socket => {
-      const socket = net.connect(this.#entryPort, "127.0.0.1");
-      socket.write(`PROXY TCP4 192.0.2.250 ${address} 1024 ${port}\r\n`);
-      return socket;
-    };
+    const createConnection = (): net.Socket => this.connect(address, port);
     const headers = { ...call.headers, host };
     return new Promise((resolve) => {
       const request = http.request({ createConnection, path, method, headers });
@@ -147,13 +148,21 @@ class RunningMesh implements Mesh {
     });
   }
 
+  connect(address: string, port: number): net.Socket {
+    const socket = net.connect(this.#entryPort, "127.0.0.1");
+    socket.write(`PROXY TCP4 192.0.2.250 ${address} 1024 ${port}\r\n`);
+    return socket;
+  }
+
   #answer(request: http.IncomingMessage, response: http.ServerResponse): void {
     const workload = WORKLOADS.get(request.socket.localAddress ?? "") ?? "unknown";
     this.calls.set(workload, (this.calls.get(workload) ?? 0) + 1);
     const status = Number(/\/status\/(\d+)/.exec(request.url ?? "")?.[1] ?? 200);
     if (request.url?.startsWith("/never") === true) return;
     response.writeHead(status, { "x-workload": workload });
-    response.end(JSON.stringify({ workload, path: request.url, seen: request.headers }));
+    const { url: path, headers: seen } = request;
+    const connection = request.socket.remotePort;
+    response.end(JSON.stringify({ workload, connection, path, seen }));
   }
 }
 

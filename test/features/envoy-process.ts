@@ -43,6 +43,8 @@ export function startEnvoy(
   const file = path.join(folder, "bootstrap.json");
   writeFileSync(file, JSON.stringify(bootstrap(adsPort, socketPath, { node, apiType })));
   const arguments_ = ["-c", file, "--concurrency", "1", "--disable-hot-restart", "-l", "warning"];
+  // Lines of access logs are there to be waited for, and 10 s is its own measure.
+  arguments_.push("--file-flush-interval-msec", "50");
   const child = spawn(binary, arguments_, { stdio: ["ignore", "ignore", "pipe"] });
   let output = "";
   child.stderr.on("data", (chunk: Buffer) => (output += chunk.toString()));
