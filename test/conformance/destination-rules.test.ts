@@ -4,14 +4,14 @@ import { test } from "@jest/globals";
 import { describeMesh, istio, virtualService } from "./harness.ts";
 
 const host = "shared.example.org";
-const call = { host, address: "192.0.2.3" };
+const call = { host, address: "127.31.0.3" };
 const service = (port: number): string =>
   istio(
     "ServiceEntry",
     "shared",
     `
   hosts: [${host}]
-  addresses: [192.0.2.3]
+  addresses: [127.31.0.3]
   ports: [{ number: 80, name: http, protocol: HTTP, targetPort: ${port} }]
   resolution: STATIC
   endpoints:

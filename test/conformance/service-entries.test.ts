@@ -10,7 +10,7 @@ metadata: { name: istio, namespace: istio-system }
 data: { mesh: "outboundTrafficPolicy: { mode: REGISTRY_ONLY }" }
 ---`;
 const host = "away.example.org";
-const address = "192.0.2.4";
+const address = "127.31.0.4";
 const serviceEntry = (fields: string, namespace = "default"): string =>
   istio("ServiceEntry", "away", `{ ${fields} }`, namespace);
 const ports = (port: number): string =>
@@ -20,7 +20,7 @@ const vip = `hosts: [${host}], addresses: [${address}]`;
 describeMesh("a service entry", (mesh) => {
   test("finds its own host by DNS", async () => {
     mesh.apply(closed + serviceEntry(`hosts: [localhost], ${ports(mesh.port)}, resolution: DNS`));
-    await mesh.answers({ host: "localhost", address: "198.51.100.1" }, { workload: "local" });
+    await mesh.answers({ host: "localhost", address: "127.31.0.7" }, { workload: "local" });
   });
 
   test("finds the names of its endpoints by DNS", async () => {
@@ -53,11 +53,11 @@ describeMesh("a service entry", (mesh) => {
 
   test("takes connections for every address of its range", async () => {
     const tcp = `ports: [{ number: 9000, name: tcp, protocol: TCP, targetPort: ${mesh.port} }]`;
-    const range = `hosts: [${host}], addresses: [198.51.100.0/25]`;
+    const range = `hosts: [${host}], addresses: [127.31.1.0/25]`;
     const endpoints = "endpoints: [{ address: 127.30.0.3 }]";
     mesh.apply(closed + serviceEntry(`${range}, ${tcp}, resolution: STATIC, ${endpoints}`));
-    await mesh.answers({ host, address: "198.51.100.77", port: 9000 }, { workload: "other" });
-    await mesh.answers({ host, address: "198.51.100.177", port: 9000 }, { status: 0 });
+    await mesh.answers({ host, address: "127.31.1.77", port: 9000 }, { workload: "other" });
+    await mesh.answers({ host, address: "127.31.1.177", port: 9000 }, { status: 0 });
   });
 
   test("selects workload entries by their labels", async () => {

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { describeMesh, virtualService } from "./harness.ts";
 
 const host = "app.default.svc.cluster.local";
-const address = "192.0.2.5";
+const address = "127.31.0.5";
 const closed = `
 apiVersion: v1
 kind: ConfigMap
@@ -90,10 +90,10 @@ describeMesh("a service", (mesh) => {
   test("of an external name is another name of the one it names", async () => {
     const alias = "{ type: ExternalName, externalName: other.example.org }";
     mesh.apply(closed + service(alias));
-    await mesh.answers({ host, address: "198.51.100.1" }, { workload: "other" });
+    await mesh.answers({ host, address: "127.31.0.6" }, { workload: "other" });
     mesh.apply(
       virtualService(`{ hosts: [other.example.org], http: [{ directResponse: { status: 201 } }] }`),
     );
-    await mesh.answers({ host, address: "198.51.100.1" }, { status: 201 });
+    await mesh.answers({ host, address: "127.31.0.6" }, { status: 201 });
   });
 });

@@ -18,7 +18,7 @@ const entryOf = (name: string, vip: string, endpoint: string, port: number): str
   resolution: STATIC
   endpoints: [{ address: ${endpoint} }]`,
   );
-const ONE = { name: "one.tls.example.org", address: "192.0.2.11" };
+const ONE = { name: "one.tls.example.org", address: "127.31.0.11" };
 const FIRST = "127.30.0.1";
 const SECOND = "127.30.0.2";
 
@@ -34,7 +34,7 @@ describeMesh("a tls route", (mesh) => {
     await new Promise<void>((resolve) => server.listen(0, "0.0.0.0", resolve));
     const { port } = server.address() as AddressInfo;
     services =
-      entryOf("one", ONE.address, FIRST, port) + entryOf("two", "192.0.2.12", SECOND, port);
+      entryOf("one", ONE.address, FIRST, port) + entryOf("two", "127.31.0.12", SECOND, port);
   });
   afterAll(() => void server.close());
 
@@ -99,7 +99,7 @@ metadata: { name: istio, namespace: istio-system }
 data: { mesh: "outboundTrafficPolicy: { mode: REGISTRY_ONLY }" }
 ---`;
     mesh.apply(closed + services.replace(`  addresses: [${ONE.address}]\n`, ""));
-    await greets(ONE.name, "198.51.100.1", `${FIRST} for ${ONE.name}`);
-    await greets("nobody.example.org", "198.51.100.1", "");
+    await greets(ONE.name, "127.31.0.13", `${FIRST} for ${ONE.name}`);
+    await greets("nobody.example.org", "127.31.0.13", "");
   });
 });
