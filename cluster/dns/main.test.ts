@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import type { DnsConfig } from "#cluster/api/process-config.ts";
@@ -14,12 +15,21 @@ import { ask } from "#cluster/dns/testing/ask.ts";
 
 const main = join(import.meta.dirname, "main.ts");
 
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  return port;
+/**
+ * Free for datagrams and connections, and below the ports that the kernel gives to those who name
+ * none: nobody else comes upon it before the process has it.
+ */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    const datagrams = createSocket("udp4").bind(port, "127.0.0.1");
+    const connections = createServer().listen(port, "127.0.0.1");
+    const both = [once(datagrams, "listening"), once(connections, "listening")];
+    const isFree = (await Promise.allSettled(both)).every(({ status }) => status === "fulfilled");
+    datagrams.close();
+    connections.close();
+    if (isFree) return port;
+  }
 }
 
 test("the process waits for an API server that isn't there yet", async () => {
@@ -28,7 +38,7 @@ test("the process waits for an API server that isn't there yet", async () => {
   const config: DnsConfig = {
     kubeconfig: server.kubeconfig,
     network: server.config.network,
-    listen: { address: "127.0.0.1", port: await freeUdpPort() },
+    listen: { address: "127.0.0.1", port: await freePort() },
     upstreams: [],
   };
   const file = join(server.folder, "dns.json");
@@ -50,7 +60,7 @@ test("the process waits for an API server that isn't there yet", async () => {
 test("the process follows a real API server, and answers while that is away", async () => {
   const server = await startTestServer();
   const client = createClient(await loadKubeconfig(server.kubeconfig));
-  const port = await freeUdpPort();
+  const port = await freePort();
   const config: DnsConfig = {
     kubeconfig: server.kubeconfig,
     network: server.config.network,
@@ -62,8 +72,8 @@ test("the process follows a real API server, and answers while that is away", as
   const { NODE_OPTIONS: _jests, ...env } = process.env;
   const child = spawn(process.execPath, [main, file], { env, stdio: ["ignore", "pipe", "ignore"] });
   try {
-    const [ready] = (await once(child.stdout, "data")) as [Buffer];
-    expect(ready.toString()).toBe("READY\n");
+    const ready = await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
+    expect(String(ready[0])).toBe("READY\n");
     const kubernetes = "kubernetes.default.svc.cluster.local";
     const before = await ask(kubernetes, "A", { port });
     expect(before.answers).toEqual([`${kubernetes} A 10.229.0.1`]);
