@@ -9,13 +9,7 @@ import type {
   TcpKeepalive,
 } from "#pilot/model/mesh-config.ts";
 import { hostname } from "#pilot/model/name.ts";
-import type {
-  ClientTLSSettings,
-  ConnectionPoolSettings,
-  LocalityLoadBalancerSetting,
-  OutlierDetection,
-  ZoneAwareLoadBalancerSetting,
-} from "#crds/types/networking-v1.ts";
+import type { ConnectionPoolSettings, OutlierDetection } from "#crds/types/networking-v1.ts";
 import { type NotedSetting, observationSettings, unusedSettings } from "./mesh-observation.ts";
 import { type Shape, checkShape } from "./shape.ts";
 import { CLIENT_TLS, LOCALITY, OUTLIERS, POOL, ZONE_AWARE } from "./shapes.ts";
@@ -73,11 +67,7 @@ export function parseMeshConfig(text: string, base: MeshConfig): MeshConfigResul
       accessLogFormat: field("accessLogFormat", asText),
       accessLogEncoding: field("accessLogEncoding", oneOf("TEXT", "JSON")),
       outboundTrafficPolicy: field("outboundTrafficPolicy", parseOutboundPolicy),
-      outboundTls: inner(
-        "outboundTrafficPolicy",
-        "tls",
-        (raw) => shaped(raw, CLIENT_TLS) as ClientTLSSettings | undefined,
-      ),
+      outboundTls: inner("outboundTrafficPolicy", "tls", (raw) => shaped(raw, CLIENT_TLS)),
       automaticTls: field("enableAutoMtls", asBoolean),
       inboundTrafficPolicy: inner(
         "inboundTrafficPolicy",
@@ -112,20 +102,11 @@ interface DefaultPolicy {
 
 /** What holds for all destinations where their rules don't say otherwise. */
 function destinationSettings(field: TakeField): Partial<MeshConfig> {
-  const policy = field(
-    "defaultTrafficPolicy",
-    (raw) =>
-      shaped(raw, { connectionPool: POOL, outlierDetection: OUTLIERS }) as
-        DefaultPolicy | undefined,
+  const policy: DefaultPolicy | undefined = field("defaultTrafficPolicy", (raw) =>
+    shaped(raw, { connectionPool: POOL, outlierDetection: OUTLIERS }),
   );
-  const localityLb = field(
-    "localityLbSetting",
-    (raw) => shaped(raw, LOCALITY) as LocalityLoadBalancerSetting | undefined,
-  );
-  const zoneAwareLb = field(
-    "zoneAwareLbSetting",
-    (raw) => shaped(raw, ZONE_AWARE) as ZoneAwareLoadBalancerSetting | undefined,
-  );
+  const localityLb = field("localityLbSetting", (raw) => shaped(raw, LOCALITY));
+  const zoneAwareLb = field("zoneAwareLbSetting", (raw) => shaped(raw, ZONE_AWARE));
   return defined({
     localityLb,
     zoneAwareLb,
